@@ -1,0 +1,98 @@
+"""What a contract is: the promise one table makes, from which everything else about it is derived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["published", "record", "reference"]
+Role = Literal["key", "value", "origin"]
+Made = Literal["assigned", "copied", "parsed", "inferred", "modelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its SQL type, its meaning, and what it is made from.
+
+    `made_from` names source columns as ``schema.table.column``; it becomes the column lineage and the field provenance.
+    `made` says how: copied, parsed, inferred, modelled, or assigned by us (keys). Trust is derived from it.
+    `role` ``key`` identifies the row, ``value`` decides whether a version changed, ``origin`` travels with the value but
+    never makes a new version by itself (a file that repeats a value does not change it).
+    """
+
+    name: str
+    sql_type: str
+    meaning: str
+    unit: str = ""
+    nullable: bool = True
+    made: Made = "copied"
+    made_from: tuple[str, ...] = ()
+    role: Role = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The promise of one table.
+
+    kind ``published``: built, gated, published and versioned per tenant. ``record``: appended by the platform itself,
+    per tenant. ``reference``: public data stored once, without a tenant.
+    `partition` is the column whose value bounds one load (an older vintage of a partition never overwrites a newer one).
+    `parent` is (column, contract) of the row that must exist for this one to make sense; when the parent is quarantined
+    the child follows it. `index` lists further indexes beside the key, each a tuple of columns.
+    """
+
+    name: str
+    kind: Kind
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    partition: str | None = None
+    parent: tuple[str, str] | None = None
+    index: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def schema(self) -> str:
+        """The stage, which is also the SQL schema."""
+        return self.name.split(".")[0]
+
+    @property
+    def table(self) -> str:
+        """The table's name without its schema."""
+        return self.name.split(".")[1]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Every declared column, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns whose change makes a new version."""
+        return tuple(column.name for column in self.columns if column.role == "value")
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; KeyError names the table where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+
+def key(name: str, sql_type: str, meaning: str, made_from: tuple[str, ...] = ()) -> Column:
+    """A column of the table's identity."""
+    return Column(name, sql_type, meaning, nullable=False, made="assigned", made_from=made_from, role="key")
+
+
+def origin(name: str, sql_type: str, meaning: str, nullable: bool = False) -> Column:
+    """A column that says where the row comes from, and makes no new version by itself."""
+    return Column(name, sql_type, meaning, nullable=nullable, made="assigned", role="origin")
+
+
+TENANT = key("tenant_id", "uuid", "tenant that brought the data")
+
+# Added by the warehouse to every published table; never part of a frame.
+SYSTEM_COLUMNS = (
+    Column("publication_id", "bigint", "ledger row that published this version", nullable=False, made="assigned"),
+    Column("published_at", "timestamptz", "from when this version holds", nullable=False, made="assigned"),
+    Column("superseded_at", "timestamptz", "until when it held; infinity while current", nullable=False, made="assigned"),
+)

@@ -1,0 +1,32 @@
+"""Errors that somebody catches."""
+
+from __future__ import annotations
+
+
+class LandingRefused(Exception):
+    """A file that cannot be landed. Says where (file, row, field), why, and what to do about it."""
+
+    def __init__(self, reason: str, *, remedy: str, row: int | None = None, field: str | None = None) -> None:
+        """Keep the parts apart, so that the outcome row can hold them in columns."""
+        where = "".join((f", row {row}" if row is not None else "", f", field {field}" if field else ""))
+        super().__init__(f"{reason}{where}. {remedy}")
+        self.reason = f"{reason}{where}"
+        self.remedy = remedy
+        self.row = row
+        self.field = field
+
+
+class BatchRefused(Exception):
+    """A batch that its gate does not let through; the message names table, expectation, rows and where the evidence lies."""
+
+
+class StaleVintage(Exception):
+    """A batch older than what is published; publishing it would overwrite newer data."""
+
+
+class SettingError(Exception):
+    """A setting that is missing or wrong; names it and says what it must be."""
+
+
+class ServiceUnavailable(Exception):
+    """A public service that could not be read completely; nothing of the attempt may be used."""
