@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from estate.gate import Verdict
+
 
 class LandingRefused(Exception):
     """A file that cannot be landed. Says where (file, row, field), why, and what to do about it."""
@@ -17,7 +22,15 @@ class LandingRefused(Exception):
 
 
 class BatchRefused(Exception):
-    """A batch that its gate does not let through; the message names table, expectation, rows and where the evidence lies."""
+    """A batch that its gate does not let through; the message names table, expectation, rows and where the evidence lies.
+
+    `verdicts` holds what the gate said of every table of the stage, for lineage.
+    """
+
+    def __init__(self, message: str, verdicts: list[Verdict] | None = None) -> None:
+        """Carry the verdicts beside the message."""
+        super().__init__(message)
+        self.verdicts = verdicts or []
 
 
 class StaleVintage(Exception):

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     jwt_issuer: str = Field(default="", description="issuer that access tokens must name; needed by the API only")
     jwt_audience: str = Field(default="real-estate-os", description="audience that access tokens must name")
     jwks_url: str = Field(default="", description="JWKS of the issuer: https://… or file://…; needed by the API only")
+    cursor_secret: str = Field(default="", description="secret of at least 32 characters that signs page cursors; needed by the API only")
+    docs_passwords_file: Path | None = Field(
+        default=None, description="JSON file, tenant slug -> werkzeug password hash, for reading Data Docs; without it nobody reads them"
+    )
     nfhl_url: str = Field(
         default="https://hazards.fema.gov/arcgis/rest/services/public/NFHL/MapServer/28",
         description="FEMA National Flood Hazard Layer, flood zones",

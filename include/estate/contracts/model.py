@@ -38,7 +38,8 @@ class Contract:
     per tenant. ``reference``: public data stored once, without a tenant.
     `partition` is the column whose value bounds one load (an older vintage of a partition never overwrites a newer one).
     `parent` is (column, contract) of the row that must exist for this one to make sense; when the parent is quarantined
-    the child follows it. `index` lists further indexes beside the key, each a tuple of columns.
+    the child follows it. `index` lists further indexes beside the key, each a tuple of columns. `may_be_empty` marks a
+    table for which a batch without rows is sound (a file of parcels brings no sales).
     """
 
     name: str
@@ -49,6 +50,7 @@ class Contract:
     partition: str | None = None
     parent: tuple[str, str] | None = None
     index: tuple[tuple[str, ...], ...] = ()
+    may_be_empty: bool = False
 
     @property
     def schema(self) -> str:
@@ -69,6 +71,11 @@ class Contract:
     def compared(self) -> tuple[str, ...]:
         """The columns whose change makes a new version."""
         return tuple(column.name for column in self.columns if column.role == "value")
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The key without the tenant."""
+        return tuple(name for name in self.key if name != "tenant_id")
 
     def column(self, name: str) -> Column:
         """The column called `name`; KeyError names the table where there is none."""

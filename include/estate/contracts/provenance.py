@@ -19,7 +19,9 @@ TRUST = Contract(
                made_from=("ingest.snapshot.vintage_date",)),
         Column("traced_field_count", "smallint", "fields with a value and a source row", "fields", nullable=False, made="inferred",
                made_from=("normalize.property.derivation_id",)),
-        Column("untraced_fields", "text[]", "fields with a value and no source row; the gate refuses any", nullable=False, made="inferred",
+        Column("untraced_field_count", "smallint", "fields with a value and no source row; the gate refuses any", "fields", nullable=False,
+               made="inferred", made_from=("normalize.property.derivation_id",)),
+        Column("untraced_fields", "text[]", "their names", nullable=False, made="inferred",
                made_from=("normalize.property.derivation_id",)),
     ),
 )
@@ -46,6 +48,7 @@ PUBLICATION = Contract(
         Column("rows_closed", "integer", "versions closed", "rows", nullable=False),
         Column("rows_unchanged", "integer", "rows that said nothing new", "rows", nullable=False),
         Column("rows_quarantined", "integer", "rows kept back", "rows", nullable=False),
+        Column("read_at", "timestamptz", "when the build read its inputs; of two builds of one row the later reader wins", nullable=False),
         Column("published_at", "timestamptz", "when", nullable=False),
     ),
 )
@@ -67,6 +70,7 @@ VERDICT = Contract(
         Column("expectation_count", "integer", "expectations run", nullable=False),
         Column("failures", "jsonb", "each failed expectation with column, rows, severity and reason", nullable=False),
         Column("suite_sha256", "text", "SHA-256 of the suite", nullable=False),
+        Column("judged_sha256", "text", "SHA-256 of the rows let through; only exactly these may be published"),
         Column("docs_key", "text", "page of the Data Docs"),
         Column("run_id", "text", "Airflow DAG and run", nullable=False),
         Column("judged_at", "timestamptz", "when", nullable=False),

@@ -43,6 +43,7 @@ VALUATION = Contract(
 COMPARABLE = Contract(
     name="score.comparable",
     kind="published",
+    may_be_empty=True,
     grain="one comparable sale of one valued property",
     key=("tenant_id", "property_id", "comparable_rank"),
     parent=("property_id", "normalize.property"),

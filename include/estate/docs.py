@@ -1,0 +1,102 @@
+"""Write the documents that are generated: the data dictionary (from contracts) and the source catalogue (from declarations).
+
+    python -m estate.docs            # write them
+    python -m estate.docs --check    # exit 1 when what lies in docs/ differs
+"""
+
+from __future__ import annotations
+
+import sys
+
+from estate.contracts import CONTRACTS, Contract
+from estate.ddl import columns_of
+from estate.ingest.declaration import sources
+from estate.settings import ROOT, Settings
+
+_KIND = {
+    "published": "Published: built, gated and versioned per tenant",
+    "record": "Book: written by the platform itself, per tenant",
+    "reference": "Reference: public, stored once, without a tenant",
+}
+
+
+def data_dictionary() -> str:
+    """Every table and column, as the contracts declare them."""
+    parts = [
+        "# Data dictionary\n\nGenerated from `include/estate/contracts/` by `make docs`; do not edit. "
+        "`made from` is the column lineage that OpenLineage events and field provenance carry.\n"
+    ]
+    parts += [_table(contract) for contract in CONTRACTS.values()]
+    return "\n".join(parts)
+
+
+def _table(contract: Contract) -> str:
+    lines = [f"## {contract.name}\n", f"{contract.grain[0].upper()}{contract.grain[1:]}. {_KIND[contract.kind]}. Key: `{', '.join(contract.key)}`.\n"]
+    lines += ["| column | type | unit | null | meaning | how | made from |", "|---|---|---|---|---|---|---|"]
+    for column in columns_of(contract):
+        sources_of = "<br>".join(f"`{name}`" for name in column.made_from)
+        null = "yes" if column.nullable else "no"
+        lines.append(f"| `{column.name}` | {column.sql_type} | {column.unit} | {null} | {column.meaning} | {column.made} | {sources_of} |")
+    return "\n".join(lines) + "\n"
+
+
+def source_catalogue() -> str:
+    """Every declared source: who says it, how good it is, under which licence, and what is read from it."""
+    parts = ["# Sources\n\nGenerated from `include/estate/ingest/declared/` by `make docs`; do not edit.\n"]
+    for declared in sources().values():
+        kind = f"hazard layer ({declared.hazard})" if declared.hazard else "records"
+        synthetic = " **Synthetic: made for demonstration.**" if declared.is_synthetic else ""
+        parts.append(
+            f"## {declared.name}\n\n{declared.title}. {kind}, {declared.format}; files `{declared.file_glob}`.{synthetic}\n\n"
+            f"- authority: {declared.authority} (weight {declared.authority_weight:g}), refreshed every {declared.refresh_days} days\n"
+            f"- licence: {declared.licence}\n"
+            f"- each file holds the whole source: {'yes' if declared.is_complete else 'no'}\n\n"
+            "| column | from | rules |\n|---|---|---|"
+        )
+        parts += [
+            f"| `{name}` | {', '.join(f'`{raw}`' for raw in mapping.raw)} | {', '.join(mapping.rules)} |" for name, mapping in declared.columns.items()
+        ]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def settings_table() -> str:
+    """Every setting, for the README."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "required" if field.is_required() else f"`{_portable(field.default)}`" if field.default not in ("", None) else ""
+        lines.append(f"| `ESTATE_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines)
+
+
+def _portable(value: object) -> str:
+    return str(value).replace(f"{ROOT}/", "")
+
+
+def documents() -> dict[str, str]:
+    """Path below the project's root -> generated text."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    head, _, rest = readme.partition("<!-- settings -->\n")
+    _, _, tail = rest.partition("<!-- /settings -->")
+    return {
+        "docs/data_dictionary.md": data_dictionary(),
+        "docs/sources.md": source_catalogue(),
+        "README.md": f"{head}<!-- settings -->\n{settings_table()}\n<!-- /settings -->{tail}",
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; returns the exit code."""
+    stale = []
+    for name, text in documents().items():
+        path = ROOT / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_text(text, encoding="utf-8")
+    sys.stdout.write("".join(f"{name} {'is stale; run make docs' if '--check' in arguments else 'written'}\n" for name in stale))
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,254 @@
+"""The gate: a suite and a staged batch in, a verdict out. Knows Great Expectations, not Airflow.
+
+A batch passes only if the suite has expectations, the batch has rows (unless its contract says that none is sound),
+nothing raised, and the checkpoint succeeds on exactly the rows that would be published. An expectation that carries
+``quarantine_up_to`` may send up to that share of the rows to quarantine; above it, or without it, a critical failure
+refuses the whole batch. An expectation of severity ``warning`` without that share is reported and refuses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from estate.batch import content_sha256
+from estate.contracts import Contract
+from estate.settings import ROOT
+
+if TYPE_CHECKING:
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+
+SUITES = ROOT / "gx" / "expectations"
+UNREADABLE = "value_could_not_be_read"
+PARENT_QUARANTINED = "parent_row_was_quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One expectation that did not hold: on how many rows, how grave, and why it stands."""
+
+    expectation: str
+    field_name: str | None
+    rows: int
+    severity: str
+    reason: str
+    outcome: str  # refused, quarantined or warned
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """As a log line names it."""
+        return f"{self.expectation}({self.field_name or ''}) in {self.rows:,} rows"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the gate says of one table of one batch.
+
+    `quarantined` has one row per rejected row and expectation: ``position`` in the judged table, ``expectation``,
+    ``field_name``, ``reason``. `docs` holds the Data Docs pages by path; `docs_page` is the one that shows the failures.
+    """
+
+    table_name: str
+    suite_sha256: str
+    rows_in: int
+    expectation_count: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    quarantined: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["position", "expectation", "field_name", "reason"]))
+    docs: dict[str, bytes] = field(default_factory=dict)
+    docs_page: str | None = None
+    verdict_id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether what is left after quarantine may be published."""
+        return not any(failure.outcome == "refused" for failure in self.failures)
+
+    @property
+    def rejected(self) -> list[int]:
+        """Positions of the rows kept back, ascending."""
+        return sorted(set(self.quarantined["position"]))
+
+
+def suite_path(contract: Contract) -> Path:
+    """Where the suite of a published table is written down."""
+    return SUITES / contract.schema / f"{contract.table}.json"
+
+
+def judge(contract: Contract, rows: pa.Table, run_name: str, defects: pd.DataFrame | None = None) -> Verdict:
+    """Judge the staged `rows` of `contract`.
+
+    `defects` names cells that could not be read (columns position, field_name, reason): their rows go to quarantine as if
+    an expectation had failed, up to the suite's ``defects_up_to``. `run_name` names the run in the Data Docs.
+    """
+    text = suite_path(contract).read_bytes()
+    suite = json.loads(text)
+    verdict = Verdict(contract.name, content_sha256(text), rows.num_rows, len(suite["expectations"]))
+    if not suite["expectations"]:
+        return _refused(verdict, "suite_is_not_empty", "a gate without expectations lets everything through")
+    if rows.num_rows == 0:
+        return verdict if contract.may_be_empty else _refused(verdict, "batch_has_rows", "an empty batch proves nothing")
+    if defects is not None and len(defects):
+        _quarantine_defects(verdict, defects, suite.get("meta", {}).get("defects_up_to", 0.0))
+    frame = rows.to_pandas(date_as_object=False)
+    checkpoint = _Checkpoint(contract, suite["expectations"], run_name)
+    _weigh(verdict, checkpoint.run(frame), checkpoint, frame)
+    if verdict.rejected and verdict.is_passed:
+        rest = frame.drop(index=verdict.rejected)
+        if rest.empty:
+            _refused(verdict, "batch_has_rows", "quarantine left nothing to publish")
+        else:
+            _require_success(verdict, checkpoint.run(rest), checkpoint)
+    verdict.docs, verdict.docs_page = checkpoint.docs, checkpoint.first_page
+    return verdict
+
+
+def _refused(verdict: Verdict, expectation: str, reason: str) -> Verdict:
+    verdict.failures.append(Failure(expectation, None, verdict.rows_in, "critical", reason, "refused"))
+    return verdict
+
+
+def _quarantine_defects(verdict: Verdict, defects: pd.DataFrame, up_to: float) -> None:
+    rows = defects["position"].nunique()
+    within = rows <= up_to * verdict.rows_in
+    for name, group in defects.groupby("field_name", sort=True):
+        verdict.failures.append(
+            Failure(UNREADABLE, str(name), group["position"].nunique(), "critical", str(group["reason"].iloc[0]),
+                    "quarantined" if within else "refused", f"at most {up_to:.1%} of the rows may be unreadable")
+        )  # fmt: skip
+    if within:
+        verdict.quarantined = pd.concat(
+            [verdict.quarantined, defects.assign(expectation=UNREADABLE)[["position", "expectation", "field_name", "reason"]]],
+            ignore_index=True,
+        )
+
+
+def _weigh(verdict: Verdict, results: list[ExpectationValidationResult], checkpoint: _Checkpoint, frame: pd.DataFrame) -> None:
+    for result, spec in checkpoint.paired(results):
+        if result.success:
+            continue
+        column, reason = checkpoint.column(spec), spec["notes"]
+        raised = _raised(result)
+        if raised:
+            verdict.failures.append(Failure(spec["type"], column, verdict.rows_in, "critical", reason, "refused", f"raised: {raised}"))
+            continue
+        count = int(result.result.get("unexpected_count") or 0)
+        share = spec.get("meta", {}).get("quarantine_up_to")
+        if share is not None and 0 < count <= share * verdict.rows_in:
+            positions = checkpoint.unexpected(spec, frame)
+            added = pd.DataFrame({"position": positions, "expectation": spec["type"], "field_name": column, "reason": reason})
+            verdict.quarantined = pd.concat([verdict.quarantined, added], ignore_index=True)
+            outcome, detail = "quarantined", f"up to {share:.1%} of the rows may be kept back"
+        elif share is not None or spec["severity"] == "critical":
+            outcome, detail = "refused", "" if share is None else f"more than {share:.1%} of the rows"
+        else:
+            outcome, detail = "warned", ""
+        verdict.failures.append(Failure(spec["type"], column, count, spec["severity"], reason, outcome, detail))
+
+
+def _require_success(verdict: Verdict, results: list[ExpectationValidationResult], checkpoint: _Checkpoint) -> None:
+    for result, spec in checkpoint.paired(results):
+        if not result.success and not (spec["severity"] == "warning" and not _raised(result) and "quarantine_up_to" not in spec.get("meta", {})):
+            count = int(result.result.get("unexpected_count") or 0)
+            detail = "still fails without the quarantined rows"
+            verdict.failures.append(Failure(spec["type"], checkpoint.column(spec), count, "critical", spec["notes"], "refused", detail))
+
+
+def _raised(result: ExpectationValidationResult) -> str:
+    """The first message of whatever the expectation raised; empty when it raised nothing."""
+    info: dict[str, Any] = result.exception_info or {}
+    for part in [info, *[value for value in info.values() if isinstance(value, dict)]]:
+        if part.get("raised_exception"):
+            return str(part.get("exception_message")).splitlines()[0]
+    return ""
+
+
+class _Checkpoint:
+    """One suite over frames, in an ephemeral context: two gates at once share no file."""
+
+    def __init__(self, contract: Contract, specs: list[dict[str, Any]], run_name: str) -> None:
+        os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+        with warnings.catch_warnings():
+            # Great Expectations imports a deprecated standard module; nothing of ours is hidden by this.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import great_expectations as gx
+            from great_expectations.checkpoint import UpdateDataDocsAction
+            from great_expectations.data_context.types.base import ProgressBarsConfig
+            from great_expectations.expectations.registry import get_expectation_impl
+
+        self._gx = gx
+        self._folder = tempfile.TemporaryDirectory(prefix="estate-docs-")
+        self._specs = specs
+        self._run_name = run_name
+        self.docs: dict[str, bytes] = {}
+        self.first_page: str | None = None
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        context.add_data_docs_site(
+            "tenant",
+            {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": self._folder.name},
+            },
+        )
+        asset = context.data_sources.add_pandas("staged").add_dataframe_asset(contract.name)
+        self._whole = asset.add_batch_definition_whole_dataframe("batch")
+        self._suite = context.suites.add(gx.ExpectationSuite(name=contract.name))
+        # The position in the suite travels in meta: results come back in another order.
+        self._expectations = [
+            get_expectation_impl(spec["type"])(**spec["kwargs"], severity=spec["severity"], notes=spec["notes"], meta={"position": position})
+            for position, spec in enumerate(specs)
+        ]
+        for expectation in self._expectations:
+            self._suite.add_expectation(expectation)
+        definition = context.validation_definitions.add(gx.ValidationDefinition(name=contract.name, data=self._whole, suite=self._suite))
+        self._checkpoint = context.checkpoints.add(
+            gx.Checkpoint(
+                name=contract.name,
+                validation_definitions=[definition],
+                result_format={"result_format": "SUMMARY"},
+                actions=[UpdateDataDocsAction(name="data_docs")],
+            )
+        )
+
+    def run(self, frame: pd.DataFrame) -> list[ExpectationValidationResult]:
+        """Validate `frame`, keep the page of the Data Docs, return one result per expectation."""
+        outcome = self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=self._gx.RunIdentifier(run_name=self._run_name))
+        for path in sorted(Path(self._folder.name).rglob("*")):
+            name = path.relative_to(self._folder.name).as_posix()
+            if path.is_file() and name not in self.docs and not name.endswith((".gif", "index.html")):
+                self.docs[name] = path.read_bytes()
+                if name.startswith("validations/") and self.first_page is None:
+                    self.first_page = name
+        (validation,) = outcome.run_results.values()
+        return list(validation.results)
+
+    def paired(self, results: list[ExpectationValidationResult]) -> list[tuple[ExpectationValidationResult, dict[str, Any]]]:
+        """Each result with its declaration, in the order of the suite. Raises RuntimeError when one is missing."""
+        by_position = {result.expectation_config.meta["position"]: result for result in results}
+        if set(by_position) != set(range(len(self._specs))):
+            raise RuntimeError(f"{len(self._specs)} expectations were asked, {len(by_position)} answered")
+        return [(by_position[position], spec) for position, spec in enumerate(self._specs)]
+
+    def unexpected(self, spec: dict[str, Any], frame: pd.DataFrame) -> list[int]:
+        """Positions of the rows that break one row-level expectation; called only below its share."""
+        position = next(i for i, candidate in enumerate(self._specs) if candidate is spec)
+        batch = self._whole.get_batch({"dataframe": frame})
+        result = batch.validate(self._expectations[position], result_format={"result_format": "COMPLETE"})
+        return [int(index) for index in result.result["unexpected_index_list"]]
+
+    @staticmethod
+    def column(spec: dict[str, Any]) -> str | None:
+        """The column, or columns, that an expectation speaks of."""
+        kwargs = spec["kwargs"]
+        pair = [kwargs[name] for name in ("column", "column_A", "column_B") if name in kwargs] or kwargs.get("column_list", [])
+        return ", ".join(pair) or None

@@ -1,0 +1,201 @@
+"""The only module that imports Airflow: turns a stage into tasks, its tables into assets, its refusals into failures."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAny, Param, PartitionedAssetTimetable, PartitionedAtRuntime, get_current_context, task, task_group
+from airflow.sdk.exceptions import AirflowFailException
+
+from estate.contracts import STAGES, published_by
+from estate.ingest.declaration import sources
+from estate.settings import tenants
+
+if TYPE_CHECKING:
+    from estate.batch import Batch
+
+OWNER = "real-estate-os"
+# Passing faults (a server that restarts) are tried again; a refusal never is.
+DEFAULT_ARGS = {"owner": OWNER, "retries": 2, "retry_delay": timedelta(seconds=10), "execution_timeout": timedelta(hours=2)}
+RUN = {"catchup": False, "default_args": DEFAULT_ARGS, "max_active_runs": 16, "render_template_as_native_obj": True}
+AT_RUNTIME = PartitionedAtRuntime()
+
+
+def asset(tenant_slug: str, table: str) -> Asset:
+    """The asset that stands for one table of one tenant."""
+    return Asset(name=f"{tenant_slug}.{table}", uri=f"estate://{tenant_slug}/{table.replace('.', '/')}", group=table.split(".")[0])
+
+
+def assets(stage: str) -> list[Asset]:
+    """The assets of every table that `stage` publishes, for every tenant."""
+    return [asset(slug, promise.name) for slug in tenants() for promise in published_by(stage)]
+
+
+def after(stage: str) -> PartitionedAssetTimetable:
+    """Run once per tenant and batch, when `stage` has published the batch's main table."""
+    main = published_by(stage)[0].name
+    return PartitionedAssetTimetable(assets=AssetAny(*[asset(slug, main) for slug in tenants()]))
+
+
+def tenant_param() -> dict[str, Param]:
+    """The form's select of tenants."""
+    choices = sorted(tenants())
+    return {"tenant": Param(choices[0], type="string", enum=choices, title="Tenant", description="Whose data this run works on.")}
+
+
+def landing_params() -> dict[str, Param]:
+    """The form of a run that lands a file: tenant, source, file and vintage."""
+    choices = sorted(name for name, declared in sources().items() if declared.kind == "record")
+    return tenant_param() | {
+        "source": Param(choices[0], type="string", enum=choices, title="Source", description="What the file is, as declared."),
+        "file": Param(None, type=["null", "string"], title="File", description="Name in the tenant's landing folder; empty takes the newest."),
+        "vintage_date": Param(
+            None, type=["null", "string"], format="date", title="Vintage", description="The day the data stands for; empty takes the source's own."
+        ),
+    }
+
+
+def batch_params() -> dict[str, Param]:
+    """The form of a run that works on a landed batch; a run that an asset event started takes it from its partition."""
+    return tenant_param() | {
+        "batch_id": Param(None, type=["null", "string"], title="Batch", description="A batch as named in ingest.snapshot, such as ames_sales-0123456789ab.")
+    }
+
+
+def layer_params() -> dict[str, Param]:
+    """The form of a run that loads a hazard layer."""
+    choices = sorted(name for name, declared in sources().items() if declared.kind == "hazard_layer")
+    return {
+        "source": Param(choices[0], type="string", enum=choices, title="Layer", description="Which declared layer the file is."),
+        "file": Param(None, type=["null", "string"], title="File", description="Name in the reference landing folder; empty takes the newest."),
+        "vintage_date": Param(None, type=["null", "string"], format="date", title="Vintage", description="The day the layer stands for."),
+    }
+
+
+def _run_name(context: Any) -> str:
+    return f"{context['dag'].dag_id}/{context['run_id']}"
+
+
+def _batch(landed: dict[str, str] | None) -> Batch:
+    """The batch this run works on: landed by it, named in its form, or brought by the asset event that started it."""
+    from estate.errors import BatchRefused
+    from estate.stages import batch_of
+
+    context: Any = get_current_context()
+    partition = context["dag_run"].partition_key
+    named = landed or (dict(zip(("tenant", "batch_id"), partition.split("|"), strict=True)) if partition else context["params"])
+    if not named.get("batch_id"):
+        raise AirflowFailException("no batch was named; choose one in the form, or start the DAG ingest, which hands its batch on")
+    try:
+        return batch_of(tenants()[named["tenant"]], named["batch_id"], _run_name(context))
+    except BatchRefused as refusal:
+        raise AirflowFailException(str(refusal)) from None
+
+
+@task(task_id="land")
+def land() -> dict[str, str]:
+    """Land the file that the form names; hands the batch on by name."""
+    from estate.errors import LandingRefused
+    from estate.ingest.stage import land as land_file
+
+    context: Any = get_current_context()
+    params = context["params"]
+    vintage = date.fromisoformat(params["vintage_date"]) if params["vintage_date"] else None
+    try:
+        batch = land_file(tenants()[params["tenant"]], params["source"], params["file"], vintage, _run_name(context))
+    except LandingRefused as refusal:
+        raise AirflowFailException(f"{params['tenant']}: {params['source']}: {refusal}") from None
+    return {"tenant": batch.tenant.slug, "batch_id": batch.batch_id}
+
+
+def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
+    """The tasks of one stage: build, gate, publish.
+
+    `landed` is the output of `land` where the same run landed the file. `announce` sends the asset events for which the
+    next stage's DAG waits; the pipeline that runs all stages itself announces only its last.
+    """
+
+    @task(task_id="build")
+    def build(landed: dict[str, str] | None = None) -> dict[str, int]:
+        from estate.errors import LandingRefused
+        from estate.stages import build_stage
+
+        try:
+            return build_stage(name, _batch(landed))
+        except LandingRefused as refusal:
+            raise AirflowFailException(str(refusal)) from None
+
+    @task(task_id="gate")
+    def gate(landed: dict[str, str] | None = None) -> dict[str, str]:
+        from airflow.providers.openlineage.api import emit_dataset_lineage
+
+        from estate import lineage
+        from estate.errors import BatchRefused
+        from estate.stages import gate_stage
+
+        batch = _batch(landed)
+        try:
+            verdicts, refusal = gate_stage(name, batch), None
+        except BatchRefused as error:
+            verdicts, refusal = error.verdicts, error
+        emit_dataset_lineage(inputs=lineage.judged(batch.tenant.slug, verdicts))
+        if refusal is not None:
+            raise AirflowFailException(str(refusal))
+        return {verdict.table_name: f"{verdict.rows_in} rows, {len(verdict.rejected)} quarantined" for verdict in verdicts}
+
+    @task(task_id="publish", outlets=assets(name) if announce else [])
+    def publish(landed: dict[str, str] | None = None) -> dict[str, dict[str, int]]:
+        from dataclasses import asdict
+
+        from airflow.providers.openlineage.api import emit_dataset_lineage
+
+        from estate import lineage
+        from estate.errors import StaleVintage
+        from estate.stages import publish_stage
+
+        batch = _batch(landed)
+        try:
+            published = publish_stage(name, batch)
+        except StaleVintage as refusal:
+            raise AirflowFailException(str(refusal)) from None
+        emit_dataset_lineage(inputs=lineage.read_by(batch.tenant.slug, name), outputs=lineage.written(batch.tenant.slug, published))
+        _announce(batch, name if announce else None)
+        return {done.table_name: asdict(done) for done in published}
+
+    @task_group(group_id=name)
+    def tasks(landed: Any) -> None:
+        build(landed) >> gate(landed) >> publish(landed)
+
+    return tasks(landed)
+
+
+def _announce(batch: Batch, stage_name: str | None) -> None:
+    """Send the events of this tenant's assets, in the batch's partition, and of no other tenant's."""
+    if stage_name is None:
+        return
+    context: Any = get_current_context()
+    own = [asset(batch.tenant.slug, promise.name) for promise in published_by(stage_name)]
+    # Airflow announces every declared outlet of a task that succeeds; which of them changed is known only now.
+    context["ti"].task.outlets = own
+    for changed in own:
+        context["outlet_events"][changed].add_partitions(f"{batch.tenant.slug}|{batch.batch_id}")
+
+
+def all_stages() -> None:
+    """Land a file and take it through all five stages in one run."""
+    _in_order(land())
+
+
+def replay_stages() -> None:
+    """Take a batch that was landed before through all five stages again."""
+    _in_order(None)
+
+
+def _in_order(landed: Any) -> None:
+    previous = landed
+    for name in STAGES:
+        group = stage(name, landed, announce=name == STAGES[-1])
+        if previous is not None:
+            previous >> group
+        previous = group

@@ -1,0 +1,220 @@
+"""One stage of one batch, in three steps that can each be killed and run again: build, gate, publish.
+
+Between the steps lie Parquet files in the object store; what a step did before it was killed is overwritten by its next
+run, and only `publish` changes what readers see.
+"""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from estate import landing
+from estate.arrow import frame_to_arrow
+from estate.batch import Batch
+from estate.contracts import Contract, published_by
+from estate.errors import BatchRefused
+from estate.gate import PARENT_QUARANTINED, Verdict, judge
+from estate.ingest.declaration import source
+from estate.publish import Judged, Published, publish
+from estate.settings import Tenant, settings
+from estate.sql import query
+from estate.warehouse import Warehouse, frame_sha256
+
+
+def batch_of(tenant: Tenant, batch_name: str, run_id: str) -> Batch:
+    """The batch called `batch_name`. Raises BatchRefused when this tenant has landed none of that name."""
+    with Warehouse(tenant) as warehouse:
+        found = warehouse.rows("snapshot_of_batch", batch_id=batch_name)
+    if not found:
+        raise BatchRefused(f"{tenant.slug} has no batch {batch_name}; the batches are listed in ingest.snapshot")
+    return Batch(tenant, batch_name, found[0]["source_name"], found[0]["vintage_date"], run_id)
+
+
+def build_stage(stage: str, batch: Batch) -> dict[str, int]:
+    """Build every table of `stage` for `batch` and stage it; returns rows per table."""
+    module = importlib.import_module(f"estate.{stage}.stage")
+    with Warehouse(batch.tenant) as warehouse:
+        (clock,) = warehouse.rows("clock")
+        frames: dict[str, pd.DataFrame] = module.build(batch, warehouse)
+    counts = {}
+    for promise in published_by(stage):
+        rows = frame_to_arrow(frames[promise.name], promise)
+        landing.put_frame(landing.staged_key(batch, promise.name, "built"), rows)
+        counts[promise.name] = rows.num_rows
+    for extra in ("defects", "scope"):
+        if extra in frames:
+            landing.put_frame(landing.staged_key(batch, stage, extra), pa.Table.from_pandas(frames[extra], preserve_index=False))
+    _note(batch, stage, "built", {"read_at": clock["now"].isoformat(), "has": [name for name in ("defects", "scope") if name in frames]})
+    return counts
+
+
+def gate_stage(stage: str, batch: Batch) -> list[Verdict]:
+    """Judge every staged table of `stage`, quarantine what may be, and keep what is left for publishing.
+
+    Verdicts, quarantined rows and Data Docs are written whatever the outcome. Raises BatchRefused, naming table,
+    expectation, rows and where the evidence lies, when any table of the stage is refused: then none is published.
+    """
+    built = _noted(batch, stage, "built")
+    verdicts: dict[str, Verdict] = {}
+    judged: dict[str, str] = {}
+    staged = {promise.name: landing.get_frame(landing.staged_key(batch, promise.name, "built")) for promise in published_by(stage)}
+    with Warehouse(batch.tenant) as warehouse:
+        for promise in published_by(stage):
+            rows = staged[promise.name]
+            defects = _defects(batch, stage, rows) if "defects" in built["has"] else None
+            verdict = judge(promise, rows, batch.batch_id, defects)
+            if promise.parent and promise.parent[1] in verdicts:
+                _follow_parent(verdict, promise, rows, staged[promise.parent[1]], verdicts[promise.parent[1]])
+            kept = rows.filter(~pc.is_in(pa.array(range(rows.num_rows)), pa.array(verdict.rejected, pa.int64()))) if verdict.rejected else rows
+            landing.put_frame(landing.staged_key(batch, promise.name, "judged"), kept)
+            judged[promise.name] = frame_sha256(kept)
+            verdicts[promise.name] = verdict
+            _put_docs(batch, verdict)
+            _write_down(warehouse, batch, promise, rows, verdict, judged[promise.name])
+    _note(batch, stage, "judged", {name: str(verdict.verdict_id) for name, verdict in verdicts.items()})
+    refused = [verdict for verdict in verdicts.values() if not verdict.is_passed]
+    if refused:
+        raise BatchRefused(_refusal(batch, refused), list(verdicts.values()))
+    return list(verdicts.values())
+
+
+def publish_stage(stage: str, batch: Batch) -> list[Published]:
+    """Publish every judged table of `stage` in one transaction. Raises StaleVintage when a newer vintage is published."""
+    built, verdicts = _noted(batch, stage, "built"), _noted(batch, stage, "judged")
+    read_at = datetime.fromisoformat(built["read_at"])
+    tables = []
+    for promise in published_by(stage):
+        whole = pc.count(landing.get_frame(landing.staged_key(batch, promise.name, "built"))[promise.key[0]], mode="all").as_py()
+        rows = landing.get_frame(landing.staged_key(batch, promise.name, "judged"))
+        scope = _scope(stage, batch, promise, tables[0].rows if tables else rows, built["has"])
+        tables.append(Judged(promise, rows, uuid.UUID(verdicts[promise.name]), whole, whole - rows.num_rows, read_at, scope))
+    with Warehouse(batch.tenant) as warehouse, warehouse.transaction() as connection:
+        return publish(connection, batch, tables)
+
+
+def _scope(stage: str, batch: Batch, promise: Contract, main: pa.Table, has: list[str]) -> tuple[str, pa.Array] | None:
+    """What this batch decides about beyond the rows it brings (see Judged.scope)."""
+    if stage == "ingest":
+        return ("source_name", pa.array([batch.source_name])) if source(batch.source_name).is_complete else None
+    if promise.parent and promise.parent[1].startswith(f"{stage}."):
+        return promise.parent[0], main["property_id"].combine_chunks()
+    if "scope" in has:
+        return "property_id", landing.get_frame(landing.staged_key(batch, stage, "scope"))["property_id"].combine_chunks()
+    return "property_id", main["property_id"].combine_chunks()
+
+
+def _follow_parent(verdict: Verdict, promise: Contract, rows: pa.Table, parents: pa.Table, parent_verdict: Verdict) -> None:
+    """A row whose parent was quarantined goes with it: a sale without its property would be an orphan."""
+    if not parent_verdict.rejected or promise.parent is None:
+        return
+    column = promise.parent[0]
+    lost = parents[column].take(parent_verdict.rejected)
+    orphans = pc.indices_nonzero(pc.is_in(rows[column], lost.combine_chunks())).to_pylist()
+    if orphans:
+        added = pd.DataFrame({"position": orphans, "expectation": PARENT_QUARANTINED, "field_name": column, "reason": "its property was kept back"})
+        verdict.quarantined = pd.concat([verdict.quarantined, added], ignore_index=True)
+
+
+def _defects(batch: Batch, stage: str, rows: pa.Table) -> pd.DataFrame:
+    defects = landing.get_frame(landing.staged_key(batch, stage, "defects")).to_pandas()
+    position = pd.Series(range(rows.num_rows), index=rows["row_number"].to_pandas())
+    found = defects.assign(position=defects["row_number"].map(position)).dropna(subset=["position"])
+    return found.assign(position=found["position"].astype(int))[["position", "field_name", "reason"]]
+
+
+def _put_docs(batch: Batch, verdict: Verdict) -> None:
+    prefix = f"{batch.tenant.tenant_id}/data-docs/"
+    types = {"html": "text/html; charset=utf-8", "css": "text/css", "svg": "image/svg+xml", "png": "image/png", "ico": "image/x-icon"}
+    marker = f"{prefix}static/styles/data_docs_default_styles.css"
+    has_static = landing.exists(marker)
+    for name, body in sorted(verdict.docs.items()):
+        if not (has_static and name.startswith("static/")):
+            landing.put(prefix + name, body, types.get(name.rsplit(".", 1)[-1], "application/octet-stream"))
+
+
+def _write_down(warehouse: Warehouse, batch: Batch, promise: Contract, rows: pa.Table, verdict: Verdict, judged_sha256: str) -> None:
+    tenant_id = str(batch.tenant.tenant_id)
+    row = {
+        "tenant_id": tenant_id,
+        "verdict_id": str(verdict.verdict_id),
+        "batch_id": batch.batch_id,
+        "table_name": promise.name,
+        "is_passed": verdict.is_passed,
+        "rows_in": verdict.rows_in,
+        "rows_quarantined": len(verdict.rejected),
+        "expectation_count": verdict.expectation_count,
+        "failures": orjson.dumps([asdict(failure) for failure in verdict.failures]).decode(),
+        "suite_sha256": verdict.suite_sha256,
+        "judged_sha256": judged_sha256,
+        "docs_key": verdict.docs_page,
+        "run_id": batch.run_id,
+        "judged_at": datetime.now(UTC),
+    }
+    with warehouse.transaction() as connection:
+        warehouse.insert("provenance.verdict", pd.DataFrame([row]), connection)
+        if verdict.is_passed and verdict.rejected:
+            _quarantine(warehouse, connection, batch, promise, rows, verdict)
+
+
+def _quarantine(
+    warehouse: Warehouse, connection: psycopg.Connection[Any], batch: Batch, promise: Contract, rows: pa.Table, verdict: Verdict
+) -> None:
+    """Keep every rejected row with its reason, once: judging the same batch again adds nothing."""
+    kept = rows.take(verdict.rejected).to_pylist()
+    by_position = dict(zip(verdict.rejected, kept, strict=True))
+    # A row of a file is kept as the file wrote it; a row that was merged is kept as it was staged.
+    numbers = [row["row_number"] for row in kept] if promise.name == "ingest.record" else []
+    raw = {row["row_number"]: row["raw_row"] for row in warehouse.rows("raw_rows", batch_id=batch.batch_id, row_numbers=numbers)}
+    records = []
+    for entry in verdict.quarantined.itertuples(index=False):
+        row = by_position[entry.position]
+        key = "|".join(str(row[name]) for name in promise.row_key)
+        identity = f"{batch.tenant.tenant_id}/{batch.batch_id}/{promise.name}/{key}/{entry.expectation}/{entry.field_name}"
+        records.append(
+            {
+                "tenant_id": batch.tenant.tenant_id,
+                "quarantine_id": uuid.uuid5(uuid.NAMESPACE_URL, identity),
+                "batch_id": batch.batch_id,
+                "table_name": promise.name,
+                "row_key": key,
+                "row_number": row.get("row_number"),
+                "raw_row": orjson.dumps(raw.get(row.get("row_number"), row), default=str).decode(),
+                "expectation": entry.expectation,
+                "field_name": entry.field_name,
+                "reason": entry.reason,
+                "run_id": batch.run_id,
+                "quarantined_at": datetime.now(UTC),
+            }
+        )
+    with connection.cursor() as cursor:
+        cursor.executemany(query("quarantine_insert"), records)
+
+
+def _refusal(batch: Batch, refused: list[Verdict]) -> str:
+    parts = []
+    for verdict in refused:
+        worst = [failure for failure in verdict.failures if failure.outcome == "refused"]
+        named = "; ".join(f"{failure} of {verdict.rows_in:,}" + (f" ({failure.detail})" if failure.detail else "") for failure in worst)
+        page = f"{settings().docs_base_url}/{batch.tenant.slug}/{verdict.docs_page}" if verdict.docs_page else "no page"
+        parts.append(f"{verdict.table_name} refused by {named}; see {page}")
+    key = landing.staged_key(batch, refused[0].table_name, "built")
+    return f"{batch.tenant.slug}: batch {batch.batch_id}: {' | '.join(parts)}. Nothing was published. The rows as judged: {landing.address(key)}"
+
+
+def _note(batch: Batch, stage: str, state: str, content: dict[str, Any]) -> None:
+    landing.put(f"{batch.tenant.tenant_id}/staged/{batch.batch_id}/{stage}.{state}.json", orjson.dumps(content), "application/json")
+
+
+def _noted(batch: Batch, stage: str, state: str) -> dict[str, Any]:
+    noted: dict[str, Any] = orjson.loads(landing.get(f"{batch.tenant.tenant_id}/staged/{batch.batch_id}/{stage}.{state}.json"))
+    return noted
