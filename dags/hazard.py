@@ -7,6 +7,7 @@ safe: the score is null and the composite is an interval. Starts when `normalize
 """
 
 from airflow.sdk import DAG
+
 from estate.orchestration import RUN, after, batch_params, stage
 
 with DAG("hazard", schedule=after("normalize"), params=batch_params(), tags=["stage", "hazard"], doc_md=__doc__, **RUN):

@@ -11,6 +11,7 @@ Publishing hands the batch to the DAG `normalize`.
 """
 
 from airflow.sdk import DAG
+
 from estate.orchestration import AT_RUNTIME, RUN, land, landing_params, stage
 
 with DAG("ingest", schedule=AT_RUNTIME, params=landing_params(), tags=["stage", "ingest"], doc_md=__doc__, **RUN):

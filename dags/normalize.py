@@ -8,6 +8,7 @@ value that lost is kept in `normalize.conflict`. Starts when `ingest` has publis
 """
 
 from airflow.sdk import DAG
+
 from estate.orchestration import RUN, after, batch_params, stage
 
 with DAG("normalize", schedule=after("ingest"), params=batch_params(), tags=["stage", "normalize"], doc_md=__doc__, **RUN):

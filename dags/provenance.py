@@ -8,6 +8,7 @@ published a batch; its event says that the batch is complete.
 """
 
 from airflow.sdk import DAG
+
 from estate.orchestration import RUN, after, batch_params, stage
 
 with DAG("provenance", schedule=after("score"), params=batch_params(), tags=["stage", "provenance"], doc_md=__doc__, **RUN):

@@ -7,6 +7,7 @@ its source and landed as a new file.)
 """
 
 from airflow.sdk import DAG
+
 from estate.orchestration import AT_RUNTIME, RUN, batch_params, replay_stages
 
 with DAG("quarantine_replay", schedule=AT_RUNTIME, params=batch_params(), tags=["quarantine"], doc_md=__doc__, **RUN):

@@ -7,6 +7,7 @@ valuation date (the batch's vintage) is used. Starts when `hazard` has published
 """
 
 from airflow.sdk import DAG
+
 from estate.orchestration import RUN, after, batch_params, stage
 
 with DAG("score", schedule=after("hazard"), params=batch_params(), tags=["stage", "score"], doc_md=__doc__, **RUN):

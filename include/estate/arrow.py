@@ -112,5 +112,3 @@ def _nulls(items: pa.ListArray) -> pa.Array | None:
 def _quoted(values: pa.Array) -> pa.Array:
     escaped = pc.replace_substring(pc.replace_substring(values, "\\", "\\\\"), '"', '\\"')
     return pc.binary_join_element_wise('"', escaped, '"', "")
-
-

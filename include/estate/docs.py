@@ -1,7 +1,7 @@
 """Write the documents that are generated: the data dictionary (from contracts) and the source catalogue (from declarations).
 
-    python -m estate.docs            # write them
-    python -m estate.docs --check    # exit 1 when what lies in docs/ differs
+python -m estate.docs            # write them
+python -m estate.docs --check    # exit 1 when what lies in docs/ differs
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ _KIND = {
 
 def data_dictionary() -> str:
     """Every table and column, as the contracts declare them."""
-    parts = [
+    head = (
         "# Data dictionary\n\nGenerated from `include/estate/contracts/` by `make docs`; do not edit. "
         "`made from` is the column lineage that OpenLineage events and field provenance carry.\n"
-    ]
-    parts += [_table(contract) for contract in CONTRACTS.values()]
+    )
+    parts = [head, *[_table(contract) for contract in CONTRACTS.values()]]
     return "\n".join(parts)
 
 
 def _table(contract: Contract) -> str:
-    lines = [f"## {contract.name}\n", f"{contract.grain[0].upper()}{contract.grain[1:]}. {_KIND[contract.kind]}. Key: `{', '.join(contract.key)}`.\n"]
+    lines = [
+        f"## {contract.name}\n",
+        f"{contract.grain[0].upper()}{contract.grain[1:]}. {_KIND[contract.kind]}. Key: `{', '.join(contract.key)}`.\n",
+    ]
     lines += ["| column | type | unit | null | meaning | how | made from |", "|---|---|---|---|---|---|---|"]
     for column in columns_of(contract):
         sources_of = "<br>".join(f"`{name}`" for name in column.made_from)
@@ -54,7 +57,8 @@ def source_catalogue() -> str:
             "| column | from | rules |\n|---|---|---|"
         )
         parts += [
-            f"| `{name}` | {', '.join(f'`{raw}`' for raw in mapping.raw)} | {', '.join(mapping.rules)} |" for name, mapping in declared.columns.items()
+            f"| `{name}` | {', '.join(f'`{raw}`' for raw in mapping.raw)} | {', '.join(mapping.rules)} |"
+            for name, mapping in declared.columns.items()
         ]
         parts.append("")
     return "\n".join(parts)

@@ -156,7 +156,9 @@ def _weigh(verdict: Verdict, results: list[ExpectationValidationResult], checkpo
 
 def _require_success(verdict: Verdict, results: list[ExpectationValidationResult], checkpoint: _Checkpoint) -> None:
     for result, spec in checkpoint.paired(results):
-        if not result.success and not (spec["severity"] == "warning" and not _raised(result) and "quarantine_up_to" not in spec.get("meta", {})):
+        if not result.success and not (
+            spec["severity"] == "warning" and not _raised(result) and "quarantine_up_to" not in spec.get("meta", {})
+        ):
             count = int(result.result.get("unexpected_count") or 0)
             detail = "still fails without the quarantined rows"
             verdict.failures.append(Failure(spec["type"], checkpoint.column(spec), count, "critical", spec["notes"], "refused", detail))
@@ -196,7 +198,7 @@ class _Checkpoint:
             "tenant",
             {
                 "class_name": "SiteBuilder",
-                "show_how_to_buttons": False,
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
                 "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": self._folder.name},
             },
         )
@@ -205,7 +207,9 @@ class _Checkpoint:
         self._suite = context.suites.add(gx.ExpectationSuite(name=contract.name))
         # The position in the suite travels in meta: results come back in another order.
         self._expectations = [
-            get_expectation_impl(spec["type"])(**spec["kwargs"], severity=spec["severity"], notes=spec["notes"], meta={"position": position})
+            get_expectation_impl(spec["type"])(
+                **spec["kwargs"], severity=spec["severity"], notes=spec["notes"], meta={"position": position}
+            )
             for position, spec in enumerate(specs)
         ]
         for expectation in self._expectations:
@@ -234,7 +238,7 @@ class _Checkpoint:
 
     def paired(self, results: list[ExpectationValidationResult]) -> list[tuple[ExpectationValidationResult, dict[str, Any]]]:
         """Each result with its declaration, in the order of the suite. Raises RuntimeError when one is missing."""
-        by_position = {result.expectation_config.meta["position"]: result for result in results}
+        by_position = {result.expectation_config.meta["position"]: result for result in results if result.expectation_config}
         if set(by_position) != set(range(len(self._specs))):
             raise RuntimeError(f"{len(self._specs)} expectations were asked, {len(by_position)} answered")
         return [(by_position[position], spec) for position, spec in enumerate(self._specs)]

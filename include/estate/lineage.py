@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openlineage.client.event_v2 import InputDataset, OutputDataset
+from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
 from openlineage.client.facet_v2 import (
     column_lineage_dataset,
     data_quality_assertions_dataset,
@@ -14,7 +14,13 @@ from estate.contracts import CONTRACTS, Contract, published_by
 from estate.gate import Verdict
 from estate.publish import Published
 
-_SUBTYPE = {"assigned": "TRANSFORMATION", "copied": "IDENTITY", "parsed": "TRANSFORMATION", "inferred": "TRANSFORMATION", "modelled": "AGGREGATION"}
+_SUBTYPE = {
+    "assigned": "TRANSFORMATION",
+    "copied": "IDENTITY",
+    "parsed": "TRANSFORMATION",
+    "inferred": "TRANSFORMATION",
+    "modelled": "AGGREGATION",
+}
 
 
 def namespace(tenant_slug: str, table: str) -> str:
@@ -22,7 +28,7 @@ def namespace(tenant_slug: str, table: str) -> str:
     return "estate://reference" if CONTRACTS[table].kind == "reference" else f"estate://{tenant_slug}"
 
 
-def judged(tenant_slug: str, verdicts: list[Verdict]) -> list[InputDataset]:
+def judged(tenant_slug: str, verdicts: list[Verdict]) -> list[InputDataset | Dataset]:
     """The tables that a gate looked at, each with what was expected of it and whether it held."""
     return [_judged(tenant_slug, verdict) for verdict in verdicts]
 
@@ -47,14 +53,16 @@ def _judged(tenant_slug: str, verdict: Verdict) -> InputDataset:
     )
 
 
-def read_by(tenant_slug: str, stage: str) -> list[InputDataset]:
+def read_by(tenant_slug: str, stage: str) -> list[InputDataset | Dataset]:
     """The tables from which the tables of `stage` are made, as their contracts say."""
     own = {contract.name for contract in published_by(stage)}
-    tables = {source.rpartition(".")[0] for contract in published_by(stage) for column in contract.columns for source in column.made_from} - own
+    tables = {
+        source.rpartition(".")[0] for contract in published_by(stage) for column in contract.columns for source in column.made_from
+    } - own
     return [InputDataset(namespace=namespace(tenant_slug, table), name=table) for table in sorted(tables)]
 
 
-def written(tenant_slug: str, published: list[Published]) -> list[OutputDataset]:
+def written(tenant_slug: str, published: list[Published]) -> list[OutputDataset | Dataset]:
     """The tables that a stage published, each with its schema, its column lineage and the rows it wrote."""
     return [
         OutputDataset(

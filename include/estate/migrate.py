@@ -35,7 +35,7 @@ def migrate(url: str) -> list[str]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext('estate.migrate'))")
         connection.execute(_BOOK)
-        known = dict(connection.execute("SELECT migration_name, migration_sha256 FROM public.schema_migration").fetchall())
+        known: dict[str, str] = dict(connection.execute("SELECT migration_name, migration_sha256 FROM public.schema_migration").fetchall())
         for path in sorted(MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")):
             text = path.read_bytes()
             digest = hashlib.sha256(text).hexdigest()

@@ -15,16 +15,22 @@ from estate.settings import tenants
 if TYPE_CHECKING:
     from estate.batch import Batch
 
-OWNER = "real-estate-os"
 # Passing faults (a server that restarts) are tried again; a refusal never is.
-DEFAULT_ARGS = {"owner": OWNER, "retries": 2, "retry_delay": timedelta(seconds=10), "execution_timeout": timedelta(hours=2)}
-RUN = {"catchup": False, "default_args": DEFAULT_ARGS, "max_active_runs": 16, "render_template_as_native_obj": True}
+DEFAULT_ARGS = {
+    "owner": "real-estate-os",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "execution_timeout": timedelta(hours=2),
+}
+RUN = {"catchup": False, "default_args": DEFAULT_ARGS, "max_active_runs": 16}
 AT_RUNTIME = PartitionedAtRuntime()
 
 
 def asset(tenant_slug: str, table: str) -> Asset:
     """The asset that stands for one table of one tenant."""
-    return Asset(name=f"{tenant_slug}.{table}", uri=f"estate://{tenant_slug}/{table.replace('.', '/')}", group=table.split(".")[0])
+    return Asset(
+        name=f"{tenant_slug}.{table}", uri=f"estate://{tenant_slug}/{table.replace('.', '/')}", group=table.split(".", maxsplit=1)[0]
+    )
 
 
 def assets(stage: str) -> list[Asset]:
@@ -49,9 +55,15 @@ def landing_params() -> dict[str, Param]:
     choices = sorted(name for name, declared in sources().items() if declared.kind == "record")
     return tenant_param() | {
         "source": Param(choices[0], type="string", enum=choices, title="Source", description="What the file is, as declared."),
-        "file": Param(None, type=["null", "string"], title="File", description="Name in the tenant's landing folder; empty takes the newest."),
+        "file": Param(
+            None, type=["null", "string"], title="File", description="Name in the tenant's landing folder; empty takes the newest."
+        ),
         "vintage_date": Param(
-            None, type=["null", "string"], format="date", title="Vintage", description="The day the data stands for; empty takes the source's own."
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Vintage",
+            description="The day the data stands for; empty takes the source's own.",
         ),
     }
 
@@ -59,7 +71,12 @@ def landing_params() -> dict[str, Param]:
 def batch_params() -> dict[str, Param]:
     """The form of a run that works on a landed batch; a run that an asset event started takes it from its partition."""
     return tenant_param() | {
-        "batch_id": Param(None, type=["null", "string"], title="Batch", description="A batch as named in ingest.snapshot, such as ames_sales-0123456789ab.")
+        "batch_id": Param(
+            None,
+            type=["null", "string"],
+            title="Batch",
+            description="A batch as named in ingest.snapshot, such as ames_sales-0123456789ab.",
+        )
     }
 
 
@@ -68,8 +85,17 @@ def layer_params() -> dict[str, Param]:
     choices = sorted(name for name, declared in sources().items() if declared.kind == "hazard_layer")
     return {
         "source": Param(choices[0], type="string", enum=choices, title="Layer", description="Which declared layer the file is."),
-        "file": Param(None, type=["null", "string"], title="File", description="Name in the reference landing folder; empty takes the newest."),
+        "file": Param(
+            None, type=["null", "string"], title="File", description="Name in the reference landing folder; empty takes the newest."
+        ),
         "vintage_date": Param(None, type=["null", "string"], format="date", title="Vintage", description="The day the layer stands for."),
+        "bounds": Param(
+            None,
+            type=["null", "string"],
+            title="Bounds",
+            pattern=r"^(-?\d+(\.\d+)?,){3}-?\d+(\.\d+)?$",
+            description="For a service: west,south,east,north in degrees, such as -88.0,42.9,-87.8,43.1.",
+        ),
     }
 
 
@@ -107,6 +133,24 @@ def land() -> dict[str, str]:
     except LandingRefused as refusal:
         raise AirflowFailException(f"{params['tenant']}: {params['source']}: {refusal}") from None
     return {"tenant": batch.tenant.slug, "batch_id": batch.batch_id}
+
+
+@task(task_id="load")
+def load_layer() -> dict[str, int | str]:
+    """Load the hazard layer that the form names."""
+    from estate.errors import LandingRefused, ServiceUnavailable
+    from estate.hazard.layer_landing import load
+
+    context: Any = get_current_context()
+    params = context["params"]
+    vintage = date.fromisoformat(params["vintage_date"]) if params["vintage_date"] else None
+    try:
+        return load(params["source"], params["file"], vintage, params["bounds"], _run_name(context))
+    except LandingRefused as refusal:
+        raise AirflowFailException(f"{params['source']}: {refusal}") from None
+    except ServiceUnavailable as absence:
+        # Not a refusal: the service may answer later, and what is loaded stays current until then.
+        raise RuntimeError(f"{params['source']}: {absence}") from None
 
 
 def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:

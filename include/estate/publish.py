@@ -156,7 +156,7 @@ def _close_missing(
     connection: psycopg.Connection[Any], promise: Contract, parts: dict[str, sql.Composable], scope: tuple[str, pa.Array]
 ) -> int:
     column, values = scope
-    kind = sql.SQL(promise.column(column).sql_type)  # type: ignore[arg-type]
+    kind = sql.SQL(promise.column(column).sql_type)
     connection.execute(sql.SQL("CREATE TEMPORARY TABLE batch_scope (scope_value {}) ON COMMIT DROP").format(kind))
     with connection.cursor().copy("COPY batch_scope FROM STDIN") as copy:
         copy.write("".join(f"{value}\n" for value in values.unique().to_pylist()).encode())

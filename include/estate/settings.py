@@ -60,7 +60,7 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process. Raises SettingError naming the variable that is missing or wrong."""
     try:
-        return Settings()
+        return Settings()  # type: ignore[call-arg]  # read from the environment
     except ValidationError as error:
         first = error.errors()[0]
         name = "ESTATE_" + "_".join(str(part) for part in first["loc"]).upper()

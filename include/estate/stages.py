@@ -48,7 +48,8 @@ def build_stage(stage: str, batch: Batch) -> dict[str, int]:
         frames: dict[str, pd.DataFrame] = module.build(batch, warehouse)
     counts = {}
     for promise in published_by(stage):
-        rows = frame_to_arrow(frames[promise.name], promise)
+        # The tenant is set here, last: no build can write for another one.
+        rows = frame_to_arrow(frames[promise.name].assign(tenant_id=str(batch.tenant.tenant_id)), promise)
         landing.put_frame(landing.staged_key(batch, promise.name, "built"), rows)
         counts[promise.name] = rows.num_rows
     for extra in ("defects", "scope"):
@@ -75,7 +76,7 @@ def gate_stage(stage: str, batch: Batch) -> list[Verdict]:
             verdict = judge(promise, rows, batch.batch_id, defects)
             if promise.parent and promise.parent[1] in verdicts:
                 _follow_parent(verdict, promise, rows, staged[promise.parent[1]], verdicts[promise.parent[1]])
-            kept = rows.filter(~pc.is_in(pa.array(range(rows.num_rows)), pa.array(verdict.rejected, pa.int64()))) if verdict.rejected else rows
+            kept = _without(rows, verdict.rejected)
             landing.put_frame(landing.staged_key(batch, promise.name, "judged"), kept)
             judged[promise.name] = frame_sha256(kept)
             verdicts[promise.name] = verdict
@@ -92,7 +93,7 @@ def publish_stage(stage: str, batch: Batch) -> list[Published]:
     """Publish every judged table of `stage` in one transaction. Raises StaleVintage when a newer vintage is published."""
     built, verdicts = _noted(batch, stage, "built"), _noted(batch, stage, "judged")
     read_at = datetime.fromisoformat(built["read_at"])
-    tables = []
+    tables: list[Judged] = []
     for promise in published_by(stage):
         whole = pc.count(landing.get_frame(landing.staged_key(batch, promise.name, "built"))[promise.key[0]], mode="all").as_py()
         rows = landing.get_frame(landing.staged_key(batch, promise.name, "judged"))
@@ -113,6 +114,11 @@ def _scope(stage: str, batch: Batch, promise: Contract, main: pa.Table, has: lis
     return "property_id", main["property_id"].combine_chunks()
 
 
+def _without(rows: pa.Table, positions: list[int]) -> pa.Table:
+    rejected = pc.is_in(pa.array(range(rows.num_rows), pa.int64()), pa.array(positions, pa.int64()))
+    return rows.filter(pc.invert(rejected)) if positions else rows
+
+
 def _follow_parent(verdict: Verdict, promise: Contract, rows: pa.Table, parents: pa.Table, parent_verdict: Verdict) -> None:
     """A row whose parent was quarantined goes with it: a sale without its property would be an orphan."""
     if not parent_verdict.rejected or promise.parent is None:
@@ -121,7 +127,9 @@ def _follow_parent(verdict: Verdict, promise: Contract, rows: pa.Table, parents:
     lost = parents[column].take(parent_verdict.rejected)
     orphans = pc.indices_nonzero(pc.is_in(rows[column], lost.combine_chunks())).to_pylist()
     if orphans:
-        added = pd.DataFrame({"position": orphans, "expectation": PARENT_QUARANTINED, "field_name": column, "reason": "its property was kept back"})
+        added = pd.DataFrame(
+            {"position": orphans, "expectation": PARENT_QUARANTINED, "field_name": column, "reason": "its property was kept back"}
+        )
         verdict.quarantined = pd.concat([verdict.quarantined, added], ignore_index=True)
 
 
@@ -177,7 +185,7 @@ def _quarantine(
     raw = {row["row_number"]: row["raw_row"] for row in warehouse.rows("raw_rows", batch_id=batch.batch_id, row_numbers=numbers)}
     records = []
     for entry in verdict.quarantined.itertuples(index=False):
-        row = by_position[entry.position]
+        row = by_position[int(str(entry.position))]
         key = "|".join(str(row[name]) for name in promise.row_key)
         identity = f"{batch.tenant.tenant_id}/{batch.batch_id}/{promise.name}/{key}/{entry.expectation}/{entry.field_name}"
         records.append(
@@ -207,8 +215,8 @@ def _refusal(batch: Batch, refused: list[Verdict]) -> str:
         named = "; ".join(f"{failure} of {verdict.rows_in:,}" + (f" ({failure.detail})" if failure.detail else "") for failure in worst)
         page = f"{settings().docs_base_url}/{batch.tenant.slug}/{verdict.docs_page}" if verdict.docs_page else "no page"
         parts.append(f"{verdict.table_name} refused by {named}; see {page}")
-    key = landing.staged_key(batch, refused[0].table_name, "built")
-    return f"{batch.tenant.slug}: batch {batch.batch_id}: {' | '.join(parts)}. Nothing was published. The rows as judged: {landing.address(key)}"
+    rows = landing.address(landing.staged_key(batch, refused[0].table_name, "built"))
+    return f"{batch.tenant.slug}: batch {batch.batch_id}: {' | '.join(parts)}. Nothing was published. The rows as judged: {rows}"
 
 
 def _note(batch: Batch, stage: str, state: str, content: dict[str, Any]) -> None:

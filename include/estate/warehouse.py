@@ -127,9 +127,7 @@ class Warehouse:
         promise = contract(table)
         staging = copy_to_temporary(connection, promise, frame_to_arrow(frame, promise))
         target = sql.SQL(".").join(map(sql.Identifier, table.split(".")))
-        connection.execute(
-            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, _names(promise), _names(promise), staging)
-        )
+        connection.execute(sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, _names(promise), _names(promise), staging))
 
 
 def _names(promise: Contract) -> sql.Composable:
@@ -143,7 +141,7 @@ def copy_to_temporary(connection: psycopg.Connection[Any], promise: Contract, ro
     the process is killed.
     """
     name = sql.Identifier(f"staging_{promise.table}")
-    definition = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.sql_type)) for c in promise.columns)  # type: ignore[arg-type]
+    definition = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.sql_type)) for c in promise.columns)
     connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(name, definition))
     with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(name, _names(promise))) as copy:
         for block in copy_body(rows):
@@ -195,5 +193,5 @@ def _decoded(body: bytes, types: list[tuple[str, int]]) -> pd.DataFrame:
 
 
 def _text_array(text: str) -> list[str]:
-    """Read PostgreSQL's text form of a text array, ``{plain,"quoted, with \\" and \\\\"}``."""
+    r"""Read PostgreSQL's text form of a text array, ``{plain,"quoted, with \" and \\"}``."""
     return [] if text == "{}" else next(csv.reader([text[1:-1]], escapechar="\\", doublequote=False))

@@ -439,6 +439,35 @@ GRANT SELECT, INSERT ON reference.hazard_layer TO estate_pipeline;
 GRANT UPDATE (is_current) ON reference.hazard_layer TO estate_pipeline;
 GRANT SELECT ON reference.hazard_layer TO estate_api;
 
+CREATE TABLE reference.layer_landing (
+  landing_id uuid NOT NULL,
+  source_name text NOT NULL,
+  file_name text NOT NULL,
+  snapshot_sha256 text,
+  outcome text NOT NULL,
+  reason text,
+  remedy text,
+  layer_id integer,
+  piece_count integer,
+  run_id text NOT NULL,
+  landed_at timestamptz NOT NULL,
+  PRIMARY KEY (landing_id)
+);
+COMMENT ON TABLE reference.layer_landing IS 'one attempt to load a hazard layer, good or bad';
+COMMENT ON COLUMN reference.layer_landing.landing_id IS 'this attempt';
+COMMENT ON COLUMN reference.layer_landing.source_name IS 'declared source the file was offered as';
+COMMENT ON COLUMN reference.layer_landing.file_name IS 'name of the file as offered';
+COMMENT ON COLUMN reference.layer_landing.snapshot_sha256 IS 'SHA-256 of the bytes; null when there were none to read';
+COMMENT ON COLUMN reference.layer_landing.outcome IS 'loaded, already_loaded or refused';
+COMMENT ON COLUMN reference.layer_landing.reason IS 'why it was refused';
+COMMENT ON COLUMN reference.layer_landing.remedy IS 'what to do about it';
+COMMENT ON COLUMN reference.layer_landing.layer_id IS 'layer version it made or repeats';
+COMMENT ON COLUMN reference.layer_landing.piece_count IS 'pieces stored [pieces]';
+COMMENT ON COLUMN reference.layer_landing.run_id IS 'Airflow run that tried';
+COMMENT ON COLUMN reference.layer_landing.landed_at IS 'when';
+GRANT SELECT, INSERT ON reference.layer_landing TO estate_pipeline;
+GRANT SELECT ON reference.layer_landing TO estate_api;
+
 CREATE TABLE reference.hazard_feature (
   layer_id integer NOT NULL,
   feature_row integer NOT NULL,

@@ -8,9 +8,7 @@ from estate.contracts import hazard, ingest, normalize, platform, provenance, sc
 from estate.contracts.model import SYSTEM_COLUMNS, Column, Contract
 
 CONTRACTS: dict[str, Contract] = {
-    contract.name: contract
-    for module in (platform, ingest, normalize, hazard, score, provenance)
-    for contract in module.CONTRACTS
+    contract.name: contract for module in (platform, ingest, normalize, hazard, score, provenance) for contract in module.CONTRACTS
 }
 
 STAGES = ("ingest", "normalize", "hazard", "score", "provenance")

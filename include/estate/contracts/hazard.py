@@ -25,6 +25,26 @@ LAYER = Contract(
     ),
 )
 
+LAYER_LANDING = Contract(
+    name="reference.layer_landing",
+    kind="reference",
+    grain="one attempt to load a hazard layer, good or bad",
+    key=("landing_id",),
+    columns=(
+        key("landing_id", "uuid", "this attempt"),
+        Column("source_name", "text", "declared source the file was offered as", nullable=False),
+        Column("file_name", "text", "name of the file as offered", nullable=False),
+        Column("snapshot_sha256", "text", "SHA-256 of the bytes; null when there were none to read"),
+        Column("outcome", "text", "loaded, already_loaded or refused", nullable=False),
+        Column("reason", "text", "why it was refused"),
+        Column("remedy", "text", "what to do about it"),
+        Column("layer_id", "integer", "layer version it made or repeats"),
+        Column("piece_count", "integer", "pieces stored", "pieces"),
+        Column("run_id", "text", "Airflow run that tried", nullable=False),
+        Column("landed_at", "timestamptz", "when", nullable=False),
+    ),
+)
+
 FEATURE = Contract(
     name="reference.hazard_feature",
     kind="reference",
@@ -57,13 +77,30 @@ def _of(*fields: str) -> tuple[str, ...]:
 def _scored(hazard: str, *fields: str) -> tuple[Column, ...]:
     made_from = _of(*fields)
     return (
-        Column(f"{hazard}_probability_30y", "double precision", f"chance of at least one damaging {hazard} event in 30 years; null = unknown",
-               "0-1", made="modelled", made_from=made_from),
-        Column(f"{hazard}_score", "double precision", "severity-weighted score; null = unknown, never zero for want of data", "0-1",
-               made="modelled", made_from=made_from),
+        Column(
+            f"{hazard}_probability_30y",
+            "double precision",
+            f"chance of at least one damaging {hazard} event in 30 years; null = unknown",
+            "0-1",
+            made="modelled",
+            made_from=made_from,
+        ),
+        Column(
+            f"{hazard}_score",
+            "double precision",
+            "severity-weighted score; null = unknown, never zero for want of data",
+            "0-1",
+            made="modelled",
+            made_from=made_from,
+        ),
         Column(f"{hazard}_layer_id", "integer", "layer version read", made="assigned", made_from=("reference.hazard_layer.layer_id",)),
-        Column(f"{hazard}_feature_row", "integer", "feature of that layer's file that decided", made="assigned",
-               made_from=("reference.hazard_feature.feature_row",)),
+        Column(
+            f"{hazard}_feature_row",
+            "integer",
+            "feature of that layer's file that decided",
+            made="assigned",
+            made_from=("reference.hazard_feature.feature_row",),
+        ),
     )
 
 
@@ -94,15 +131,41 @@ EXPOSURE = Contract(
         _read("peak_ground_acceleration_g", "double precision", "design peak ground acceleration", "g"),
         _read("seismic_design_category", "text", "ASCE 7-22 seismic design category"),
         *_scored("seismic", "peak_ground_acceleration_g", "seismic_design_category"),
-        Column("composite_low", "double precision", "composite score with every unknown hazard taken as 0", "0-1", nullable=False,
-               made="modelled", made_from=tuple(f"hazard.exposure.{h}_score" for h in ("flood", "wildfire", "heat", "seismic"))),
-        Column("composite_high", "double precision", "composite score with every unknown hazard taken as 1", "0-1", nullable=False,
-               made="modelled", made_from=tuple(f"hazard.exposure.{h}_score" for h in ("flood", "wildfire", "heat", "seismic"))),
-        Column("unknown_hazards", "text[]", "hazards no layer speaks of at this place", nullable=False, made="inferred",
-               made_from=("reference.hazard_layer.bounds",)),
-        Column("uses_synthetic_layer", "boolean", "a layer made for demonstration took part", nullable=False, made="assigned",
-               made_from=("reference.hazard_layer.is_synthetic",)),
+        Column(
+            "composite_low",
+            "double precision",
+            "composite score with every unknown hazard taken as 0",
+            "0-1",
+            nullable=False,
+            made="modelled",
+            made_from=tuple(f"hazard.exposure.{h}_score" for h in ("flood", "wildfire", "heat", "seismic")),
+        ),
+        Column(
+            "composite_high",
+            "double precision",
+            "composite score with every unknown hazard taken as 1",
+            "0-1",
+            nullable=False,
+            made="modelled",
+            made_from=tuple(f"hazard.exposure.{h}_score" for h in ("flood", "wildfire", "heat", "seismic")),
+        ),
+        Column(
+            "unknown_hazards",
+            "text[]",
+            "hazards no layer speaks of at this place",
+            nullable=False,
+            made="inferred",
+            made_from=("reference.hazard_layer.bounds",),
+        ),
+        Column(
+            "uses_synthetic_layer",
+            "boolean",
+            "a layer made for demonstration took part",
+            nullable=False,
+            made="assigned",
+            made_from=("reference.hazard_layer.is_synthetic",),
+        ),
     ),
 )
 
-CONTRACTS = (LAYER, FEATURE, EXPOSURE)
+CONTRACTS = (LAYER, LAYER_LANDING, FEATURE, EXPOSURE)

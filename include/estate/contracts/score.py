@@ -31,7 +31,14 @@ VALUATION = Contract(
         _modelled("estimated_value_usd", "numeric(14,2)", "value; null when refused", "usd"),
         _modelled("value_low_usd", "numeric(14,2)", "lower end of the interval", "usd"),
         _modelled("value_high_usd", "numeric(14,2)", "upper end of the interval", "usd"),
-        Column("interval_level", "double precision", "share of sales that such intervals are meant to hold", "0-1", nullable=False, made="assigned"),
+        Column(
+            "interval_level",
+            "double precision",
+            "share of sales that such intervals are meant to hold",
+            "0-1",
+            nullable=False,
+            made="assigned",
+        ),
         _modelled("fsd", "double precision", "forecast standard deviation: expected error as a fraction of the value", "fraction"),
         _modelled("confidence", "double precision", "0 to 1; below the stated floor the value is refused", "0-1"),
         _modelled("comparable_count", "smallint", "comparables that carry the value", "sales", nullable=False),
@@ -52,24 +59,63 @@ COMPARABLE = Contract(
         key("property_id", "uuid", "property valued", ("normalize.property.property_id",)),
         key("comparable_rank", "smallint", "1 is the heaviest"),
         Column("sale_id", "uuid", "sale compared with", nullable=False, made="assigned", made_from=("normalize.sale.sale_id",)),
-        Column("weight", "double precision", "share in the value; weights of a property sum to 1", "0-1", nullable=False,
-               made="modelled", made_from=_VALUE),
-        Column("distance_m", "double precision", "distance to the subject", "m", nullable=False, made="inferred",
-               made_from=("normalize.property.latitude", "normalize.property.longitude")),
-        Column("sale_age_days", "integer", "days from sale to valuation date", "days", nullable=False, made="inferred",
-               made_from=("normalize.sale.sale_date",)),
-        Column("sale_price_usd", "numeric(14,2)", "price before adjustment", "usd", nullable=False,
-               made_from=("normalize.sale.sale_price_usd",)),
+        Column(
+            "weight",
+            "double precision",
+            "share in the value; weights of a property sum to 1",
+            "0-1",
+            nullable=False,
+            made="modelled",
+            made_from=_VALUE,
+        ),
+        Column(
+            "distance_m",
+            "double precision",
+            "distance to the subject",
+            "m",
+            nullable=False,
+            made="inferred",
+            made_from=("normalize.property.latitude", "normalize.property.longitude"),
+        ),
+        Column(
+            "sale_age_days",
+            "integer",
+            "days from sale to valuation date",
+            "days",
+            nullable=False,
+            made="inferred",
+            made_from=("normalize.sale.sale_date",),
+        ),
+        Column(
+            "sale_price_usd",
+            "numeric(14,2)",
+            "price before adjustment",
+            "usd",
+            nullable=False,
+            made_from=("normalize.sale.sale_price_usd",),
+        ),
         *(
-            Column(f"{name}_adjustment_usd", "numeric(14,2)", "step of the waterfall", "usd", nullable=False, made="modelled", made_from=_VALUE)
+            Column(
+                f"{name}_adjustment_usd", "numeric(14,2)", "step of the waterfall", "usd", nullable=False, made="modelled", made_from=_VALUE
+            )
             for name in ADJUSTMENTS
         ),
-        Column("adjusted_price_usd", "numeric(14,2)", "price plus every step, to the cent", "usd", nullable=False,
-               made="modelled", made_from=_VALUE),
+        Column(
+            "adjusted_price_usd",
+            "numeric(14,2)",
+            "price plus every step, to the cent",
+            "usd",
+            nullable=False,
+            made="modelled",
+            made_from=_VALUE,
+        ),
     ),
 )
 
-_EXPOSURE = tuple(f"hazard.exposure.{name}" for name in ("composite_low", "composite_high", "flood_score", "wildfire_score", "heat_score", "seismic_score"))
+_EXPOSURE = tuple(
+    f"hazard.exposure.{name}"
+    for name in ("composite_low", "composite_high", "flood_score", "wildfire_score", "heat_score", "seismic_score")
+)
 
 RISK = Contract(
     name="score.risk",
@@ -80,12 +126,42 @@ RISK = Contract(
     columns=(
         TENANT,
         key("property_id", "uuid", "property", ("normalize.property.property_id",)),
-        Column("risk_score_low", "double precision", "risk with unknown hazards taken as absent", "0-100", nullable=False, made="modelled", made_from=_EXPOSURE),
-        Column("risk_score_high", "double precision", "risk with unknown hazards taken as certain", "0-100", nullable=False, made="modelled", made_from=_EXPOSURE),
-        Column("risk_class", "text", "low, moderate, high, very_high; undetermined where the interval spans more than one", nullable=False, made="modelled", made_from=_EXPOSURE),
+        Column(
+            "risk_score_low",
+            "double precision",
+            "risk with unknown hazards taken as absent",
+            "0-100",
+            nullable=False,
+            made="modelled",
+            made_from=_EXPOSURE,
+        ),
+        Column(
+            "risk_score_high",
+            "double precision",
+            "risk with unknown hazards taken as certain",
+            "0-100",
+            nullable=False,
+            made="modelled",
+            made_from=_EXPOSURE,
+        ),
+        Column(
+            "risk_class",
+            "text",
+            "low, moderate, high, very_high; undetermined where the interval spans more than one",
+            nullable=False,
+            made="modelled",
+            made_from=_EXPOSURE,
+        ),
         Column("dominant_hazard", "text", "known hazard with the largest weighted score", made="modelled", made_from=_EXPOSURE),
-        Column("unknown_hazard_count", "smallint", "hazards not known here", "hazards", nullable=False, made="inferred",
-               made_from=("hazard.exposure.unknown_hazards",)),
+        Column(
+            "unknown_hazard_count",
+            "smallint",
+            "hazards not known here",
+            "hazards",
+            nullable=False,
+            made="inferred",
+            made_from=("hazard.exposure.unknown_hazards",),
+        ),
     ),
 )
 

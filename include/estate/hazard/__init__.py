@@ -1,0 +1,1 @@
+"""Hazards: what the public layers say of a place, and what they leave unsaid."""

@@ -1,0 +1,1 @@
+"""Ingest: declared sources, files read strictly, rows brought to canonical columns and units."""

@@ -1,0 +1,1 @@
+"""The score stage: value, comparables and risk."""

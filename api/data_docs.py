@@ -1,0 +1,111 @@
+"""A tenant's Data Docs, read out of the object store for a browser: HTTP Basic, one tenant a user, nothing from the internet."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+from flask import Blueprint, Response, current_app, redirect, request, url_for
+from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.security import check_password_hash
+from werkzeug.wrappers import Response as BaseResponse
+
+from api.docs_pages import ASSETS, offline, policy
+from api.edge import unauthorized
+from api.problems import not_found
+from api.services import services
+from api.storage import read
+
+data_docs = Blueprint("data_docs", __name__, url_prefix="/data-docs")
+
+CONTENT_TYPES = {
+    "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "png": "image/png", "svg": "image/svg+xml",
+    "gif": "image/gif", "ico": "image/vnd.microsoft.icon", "otf": "font/otf", "woff2": "font/woff2",
+}  # fmt: skip  # no scripts: those come from the assets alone
+MAX_PATH_CHARS = 1024
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+=@ -]*")
+_ASSETS = Path(__file__).parent / "data_docs_assets"
+
+# A password hash costs tens of milliseconds on purpose, and a page brings a dozen files. What was proven against a hash is
+# remembered under a key that lives only in this process; only right passwords are, so the set stays as small as the tenants.
+_process_key = secrets.token_bytes(32)
+_proven: set[bytes] = set()
+
+
+@data_docs.before_request
+def authenticate() -> None:
+    """Let in the user who is called like the tenant, with the tenant's password; everybody else is refused alike."""
+    tenant_slug = (request.view_args or {}).get("tenant_slug", "")
+    given = request.authorization
+    user, password = (given.username or "", given.password or "") if given is not None and given.type == "basic" else ("", "")
+    if not (_is_password(user, password) and user == tenant_slug):
+        raise unauthorized("User and password of the tenant are needed.", scheme="basic", realm="data-docs", charset="UTF-8")
+
+
+@data_docs.get("/<tenant_slug>")
+def index(tenant_slug: str) -> BaseResponse:
+    """Lead to the index page."""
+    return redirect(url_for("data_docs.page", tenant_slug=tenant_slug, path=""), 302)
+
+
+@data_docs.get("/<tenant_slug>/", defaults={"path": ""})
+@data_docs.get("/<tenant_slug>/<path:path>")
+def page(tenant_slug: str, path: str) -> Response:
+    """One file of the tenant's Data Docs; a folder gives its index."""
+    platform = services(current_app)
+    name = checked_path(f"{path}index.html" if path == "" or path.endswith("/") else path)
+    try:
+        body = read(platform.settings, f"{platform.tenants[tenant_slug].tenant_id}/data-docs/{name}")
+    except (BotoCoreError, ClientError):
+        raise ServiceUnavailable("The object store does not answer. Try again shortly.", retry_after=2) from None
+    if body is None:
+        raise not_found()
+    return _file(name, body, f"{request.script_root}/data-docs/{tenant_slug}/")
+
+
+@data_docs.get("/<tenant_slug>/_assets/<path:name>")
+def asset(tenant_slug: str, name: str) -> Response:  # noqa: ARG001 - the tenant is checked before
+    """A script, style or font that the pages use, served from here instead of from the internet."""
+    if name not in ASSETS:
+        raise not_found()
+    kind = name.rpartition(".")[2]
+    content_type = "text/javascript; charset=utf-8" if kind == "js" else CONTENT_TYPES[kind]
+    response = Response((_ASSETS / name).read_bytes(), content_type=content_type)
+    response.headers["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
+def checked_path(path: str) -> str:
+    """`path` as part of an object key. Anything that could leave the tenant's folder, or is no kind of file we serve, is not found."""
+    segments = path.split("/")
+    if len(path) > MAX_PATH_CHARS or not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise not_found()
+    if segments[-1].rpartition(".")[2].lower() not in CONTENT_TYPES:
+        raise not_found()
+    return path
+
+
+def _file(name: str, body: bytes, base: str) -> Response:
+    kind = name.rpartition(".")[2].lower()
+    if kind != "html":
+        return Response(body, content_type=CONTENT_TYPES[kind])
+    text = offline(body.decode("utf-8", errors="replace"), base)
+    response = Response(text, content_type=CONTENT_TYPES[kind])
+    response.headers["Content-Security-Policy"] = policy()
+    return response
+
+
+def _is_password(user: str, password: str) -> bool:
+    platform = services(current_app)
+    stored = platform.docs_passwords.get(user)
+    key = hmac.digest(_process_key, f"{stored}\0{user}\0{password}".encode(errors="replace"), hashlib.sha256)
+    if key in _proven:
+        return True
+    is_right = check_password_hash(stored or platform.absent_password, password) and stored is not None
+    if is_right:
+        _proven.add(key)
+    return is_right

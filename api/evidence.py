@@ -1,0 +1,146 @@
+"""Everything that speaks for one property at one moment, read once: records, raw rows, layers, sales, publications, verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from api.database import Reading
+from api.properties import HAZARD_FIELDS, field_trust, layers, sales
+from api.representations import picked
+from estate.contracts import CONTRACTS, Contract
+from estate.ingest.declaration import sources
+
+Row = dict[str, Any]
+_QUERIES = {
+    "hazard.exposure": "api_exposure",
+    "score.valuation": "api_valuation",
+    "score.risk": "api_risk",
+    "provenance.trust": "api_trust",
+}
+TABLES: tuple[Contract, ...] = tuple(CONTRACTS[name] for name in ("normalize.property", *_QUERIES))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was read. `rows` holds one row per table, or None where the table says nothing of the property."""
+
+    rows: dict[str, Row | None]
+    derivation: Row
+    conflicts: list[Row]
+    comparables: list[Row]
+    sales: list[Row]
+    sale_origins: dict[UUID, Row]
+    layers: dict[str, Row | None]
+    raw: dict[tuple[int, int], Row]
+    publications: dict[int, Row]
+    docs_url: str | None
+
+    def row(self, promise: Contract) -> Row | None:
+        """The row of this table."""
+        return self.rows[promise.name]
+
+    @cached_property
+    def trust_pct(self) -> dict[str, int | None]:
+        """Trust of each traced field in percent; empty before the provenance stage has run."""
+        trust = self.rows["provenance.trust"]
+        return {} if trust is None else field_trust(trust)
+
+    def field_source(self, field: str) -> Row | None:
+        """The file, row and raw cells that gave `field`, with the rules applied; None when no record did."""
+        step = self.derivation["fields"].get(field)
+        subject = self.rows["normalize.property"]
+        if step is None or subject is None:
+            return None
+        at = step["record"]
+        found = self._cells(subject["snapshot_ids"][at], subject["row_numbers"][at], step["columns"])
+        return found and {**found, **{name: step.get(name) for name in ("rules", "made", "agreement")}}
+
+    def sale_source(self, sale: Row | None) -> Row | None:
+        """The file, row and raw cells that gave a sale its price and its day."""
+        if sale is None:
+            return None
+        declared = sources().get(sale["source_name"])
+        mappings = [declared.columns[name] for name in ("sale_price_usd", "sale_date") if name in declared.columns] if declared else []
+        return self._cells(sale["snapshot_id"], sale["row_number"], [name for mapping in mappings for name in mapping.raw])
+
+    def conflict(self, conflict: Row) -> Row:
+        """A value that lost, with the file and row that said it."""
+        names = ("losing_value", "source_name", "winning_value", "winning_source_name", "rule")
+        return picked(conflict, *names) | {"source": self._cells(conflict["snapshot_id"], conflict["row_number"], [])}
+
+    def publication(self, row: Row) -> Row | None:
+        """The publication of a row, with the verdict of its gate."""
+        found = self.publications.get(row["publication_id"])
+        if found is None:
+            return None
+        verdict = None
+        if found["verdict_id"] is not None:
+            names = ("verdict_id", "is_passed", "judged_at", "expectation_count", "rows_in", "rows_quarantined", "suite_sha256", "failures")
+            verdict = picked(found, *names) | {"data_docs": self._page(found["docs_key"])}
+        # The number is larger than a double holds exactly, so it travels as text.
+        return {
+            "publication_id": str(found["publication_id"]),
+            **picked(found, "published_at", "batch_id", "vintage_date", "run_id", "code_version", "input_sha256"),
+            "verdict": verdict,
+        }
+
+    def _page(self, docs_key: str | None) -> str | None:
+        if docs_key is None or self.docs_url is None:
+            return None
+        return f"{self.docs_url}/{docs_key.partition('/data-docs/')[2] or docs_key}"
+
+    def _cells(self, snapshot_id: int, row_number: int, columns: list[str]) -> Row | None:
+        found = self.raw.get((snapshot_id, row_number))
+        if found is None:
+            return None
+        return {
+            **picked(found, "source_name", "file_name"),
+            "file_sha256": found["snapshot_sha256"],
+            **picked(found, "snapshot_id", "row_number"),
+            "columns": columns,
+            "raw_values": _named(found, columns),
+            **picked(found, "vintage_date", "landed_at", "batch_id"),
+        }
+
+
+def _named(found: Row, columns: list[str]) -> dict[str, str | None]:
+    """The raw cells of the named columns; a column that the file calls otherwise is found by its declared other name."""
+    declared = sources().get(found["source_name"])
+    renames = declared.renames if declared else {}
+    cells = dict(zip((renames.get(name, name) for name in found["header"]), found["raw_row"] or (), strict=False))
+    cells |= dict(zip(found["header"], found["raw_row"] or (), strict=False))
+    return {name: cells.get(name) for name in columns}
+
+
+def gather(reading: Reading, asked: Row, docs_url: str | None) -> Evidence | None:
+    """Read everything about `asked` (property_id, as_of); None when there is no such property. `docs_url` is the tenant's Data Docs."""
+    subject = reading.row("api_property", asked)
+    if subject is None:
+        return None
+    rows: dict[str, Row | None] = {"normalize.property": subject} | {table: reading.row(name, asked) for table, name in _QUERIES.items()}
+    exposure = rows["hazard.exposure"]
+    conflicts, comparables, sold = reading.rows("api_conflicts", asked), reading.rows("api_comparables", asked), sales(reading, asked)
+    compared = [row["sale_id"] for row in comparables]
+    origins: list[Row] = reading.rows("api_sale_origins", {"sale_ids": compared, "as_of": asked["as_of"]}) if compared else []
+    wanted = set(zip(subject["snapshot_ids"], subject["row_numbers"], strict=True))
+    wanted |= {(row["snapshot_id"], row["row_number"]) for row in [*conflicts, *sold, *origins]}
+    snapshot_ids, row_numbers = zip(*sorted(wanted), strict=True) if wanted else ((), ())
+    raw = reading.rows("api_raw_rows", {"snapshot_ids": list(snapshot_ids), "row_numbers": list(row_numbers)})
+    publication_ids = {row["publication_id"] for row in [*rows.values(), *sold] if row is not None}
+    published = reading.rows("api_publications", {"publication_ids": list(publication_ids)})
+    unread: dict[str, Row | None] = dict.fromkeys(HAZARD_FIELDS)
+    return Evidence(
+        rows=rows,
+        derivation=reading.row("api_derivation", {"derivation_id": subject["derivation_id"]}) or {"source_names": [], "fields": {}},
+        conflicts=conflicts,
+        comparables=comparables,
+        sales=sold,
+        sale_origins={row["sale_id"]: row for row in origins},
+        layers=layers(reading, exposure) if exposure else unread,
+        raw={(row["snapshot_id"], row["row_number"]): row for row in raw},
+        publications={row["publication_id"]: row for row in published},
+        docs_url=docs_url,
+    )

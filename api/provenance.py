@@ -1,0 +1,149 @@
+"""Where any field of any property comes from: file, row, raw value, rules, batch, run, code, verdict, trust - as of any moment."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app
+
+from api import parameters
+from api.database import Reading
+from api.edge import caller
+from api.evidence import TABLES, Evidence, gather
+from api.problems import not_found
+from api.properties import HAZARD_FIELDS
+from api.representations import geometry, json_response, picked
+from api.services import services
+from estate.contracts import Contract
+
+provenance = Blueprint("provenance", __name__, url_prefix="/api/v1/properties/<uuid:property_id>/provenance")
+
+# Every value a property has, and the table that promises it.
+FIELDS: dict[str, Contract] = {column.name: promise for promise in TABLES for column in promise.columns if column.role == "value"}
+_HAZARD_OF = {field: hazard for hazard, fields in HAZARD_FIELDS.items() for field in fields} | {
+    f"{hazard}_{suffix}": hazard for hazard in HAZARD_FIELDS for suffix in ("probability_30y", "score", "layer_id", "feature_row")
+}
+
+
+@provenance.get("")
+def whole(property_id: UUID) -> Response:
+    """Every field of one property, each with where it comes from, and its sales likewise."""
+    asked = {"property_id": property_id, **parameters.read(as_of=parameters.moment)}
+    with services(current_app).database.reading(caller().tenant_id) as reading:
+        evidence = _evidence(reading, asked)
+    body = {
+        "property_id": property_id,
+        "as_of": asked["as_of"],
+        "fields": {field: _answer(evidence, field) for field, promise in FIELDS.items() if evidence.row(promise) is not None},
+        "sales": [
+            {"sale_id": sale["sale_id"], "source": evidence.sale_source(sale), "publication": evidence.publication(sale)}
+            for sale in evidence.sales
+        ],
+    }
+    return json_response(body)
+
+
+@provenance.get("/<field>")
+def one(property_id: UUID, field: str) -> Response:
+    """One field of one property with where it comes from."""
+    if field not in FIELDS:
+        raise not_found()
+    asked = {"property_id": property_id, **parameters.read(as_of=parameters.moment)}
+    with services(current_app).database.reading(caller().tenant_id) as reading:
+        evidence = _evidence(reading, asked)
+    if evidence.row(FIELDS[field]) is None:
+        raise not_found()
+    return json_response({"property_id": property_id, "as_of": asked["as_of"], **_answer(evidence, field)})
+
+
+def _evidence(reading: Reading, asked: dict[str, Any]) -> Evidence:
+    platform = services(current_app)
+    slug = next((tenant.slug for tenant in platform.tenants.values() if tenant.tenant_id == caller().tenant_id), None)
+    evidence = gather(reading, asked, f"{platform.settings.docs_base_url.rstrip('/')}/{slug}" if slug else None)
+    if evidence is None:
+        raise not_found()
+    return evidence
+
+
+def _answer(evidence: Evidence, field: str) -> dict[str, Any]:
+    promise = FIELDS[field]
+    column = promise.column(field)
+    row = evidence.row(promise)
+    assert row is not None  # the callers have looked  # noqa: S101
+    return {
+        "field": field,
+        "table": promise.name,
+        "meaning": column.meaning,
+        "unit": column.unit or None,
+        "value": geometry(row[field]) if field == "parcel_geom" else row[field],
+        "made": column.made,
+        "made_from": column.made_from,
+        **_ORIGIN[promise.name](evidence, field),
+        "trust_pct": evidence.trust_pct.get(field),
+        "conflicts": [evidence.conflict(conflict) for conflict in evidence.conflicts if conflict["field_name"] == field],
+        "publication": evidence.publication(row),
+    }
+
+
+def _from_record(evidence: Evidence, field: str) -> dict[str, Any]:
+    """The record that gave the field; for one that the platform made out of others, the records that gave those."""
+    source = evidence.field_source(field)
+    if source is not None:
+        return {"source": source, "inputs": {}}
+    made_from = [name.rsplit(".", 1)[1] for name in FIELDS[field].column(field).made_from]
+    return {"source": None, "inputs": _sources(evidence, made_from)}
+
+
+def _from_layer(evidence: Evidence, field: str) -> dict[str, Any]:
+    """The hazard layer and its feature, and the records that say where the property is."""
+    hazards = [_HAZARD_OF[field]] if field in _HAZARD_OF else list(HAZARD_FIELDS)
+    return {
+        "source": None,
+        "layers": {hazard: evidence.layers[hazard] for hazard in hazards},
+        "inputs": _sources(evidence, ["latitude", "longitude", "parcel_geom"]),
+    }
+
+
+def _from_sales(evidence: Evidence, field: str) -> dict[str, Any]:
+    """The method, the records that describe the subject, and every comparable sale with its own file and row."""
+    subject = [name.rsplit(".", 1)[1] for name in FIELDS[field].column(field).made_from if name.startswith("normalize.property.")]
+    valuation = evidence.rows["score.valuation"]
+    assert valuation is not None  # a field of this table is asked for only when it has a row  # noqa: S101
+    return {
+        "source": None,
+        "method": valuation["method"],
+        "valuation_date": valuation["valuation_date"],
+        "inputs": _sources(evidence, subject),
+        "comparables": [
+            picked(row, "comparable_rank", "sale_id", "weight", "sale_price_usd", "adjusted_price_usd")
+            | {"source": evidence.sale_source(evidence.sale_origins.get(row["sale_id"]))}
+            for row in evidence.comparables
+        ],
+    }
+
+
+def _from_hazards(evidence: Evidence, _field: str) -> dict[str, Any]:
+    """The hazards' scores and the layers behind them."""
+    exposure = evidence.rows["hazard.exposure"] or {}
+    scores = ("composite_low", "composite_high", *(f"{hazard}_score" for hazard in HAZARD_FIELDS))
+    return {"source": None, "layers": evidence.layers, "inputs": {name: {"value": exposure.get(name)} for name in scores}}
+
+
+def _from_trust(evidence: Evidence, _field: str) -> dict[str, Any]:
+    """The trust of every traced field."""
+    return {"source": None, "inputs": {name: {"trust_pct": percent} for name, percent in evidence.trust_pct.items()}}
+
+
+def _sources(evidence: Evidence, fields: list[str]) -> dict[str, Any]:
+    found = {field: evidence.field_source(field) for field in fields}
+    return {field: source for field, source in found.items() if source is not None}
+
+
+_ORIGIN = {
+    "normalize.property": _from_record,
+    "hazard.exposure": _from_layer,
+    "score.valuation": _from_sales,
+    "score.risk": _from_hazards,
+    "provenance.trust": _from_trust,
+}

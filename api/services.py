@@ -1,0 +1,89 @@
+"""What the routes need from outside, made once by create_app from checked settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from werkzeug.security import generate_password_hash
+
+from api.auth import KeySet, Verifier, fetch_jwks
+from api.cursors import Cursors
+from api.database import Database
+from estate.errors import SettingError
+from estate.settings import Settings, Tenant
+
+_EXTENSION = "real-estate-os"
+_HASH = re.compile(r"(scrypt|pbkdf2):[^$]+\$[^$]+\$[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Database, keys, cursors and tenants of one application."""
+
+    settings: Settings
+    tenants: dict[str, Tenant]
+    database: Database
+    verifier: Verifier
+    cursors: Cursors
+    docs_passwords: dict[str, str]
+    absent_password: str
+
+
+def services(app: Flask) -> Services:
+    """The services of `app`."""
+    found: Services = app.extensions[_EXTENSION]
+    return found
+
+
+def install(app: Flask, settings: Settings, tenants: dict[str, Tenant]) -> None:
+    """Check the settings that the API needs and make what they describe. Raises SettingError with the setting's name."""
+    _check(settings)
+    keys = KeySet(lambda: fetch_jwks(settings.jwks_url))
+    app.extensions[_EXTENSION] = Services(
+        settings=settings,
+        tenants=tenants,
+        database=Database(settings.api_database_url),
+        verifier=Verifier(settings.jwt_issuer, settings.jwt_audience, keys),
+        cursors=Cursors(settings.cursor_secret),
+        docs_passwords=_passwords(settings, tenants),
+        # Checked for users who do not exist, so that they take as long to refuse as those who do.
+        absent_password=generate_password_hash(settings.cursor_secret),
+    )
+
+
+def _check(settings: Settings) -> None:
+    if urlsplit(settings.api_database_url).scheme not in {"postgresql", "postgres"}:
+        raise SettingError("ESTATE_API_DATABASE_URL: must be postgresql://… as the API role")
+    if not settings.jwt_issuer:
+        raise SettingError("ESTATE_JWT_ISSUER: must be the issuer that access tokens name")
+    if not settings.jwt_audience:
+        raise SettingError("ESTATE_JWT_AUDIENCE: must be the audience that access tokens name")
+    jwks = urlsplit(settings.jwks_url)
+    if not ((jwks.scheme == "https" and jwks.hostname) or (jwks.scheme == "file" and not jwks.netloc and jwks.path)):
+        raise SettingError("ESTATE_JWKS_URL: must be https://… or file:///…")
+    if len(settings.cursor_secret) < 32:
+        raise SettingError("ESTATE_CURSOR_SECRET: must have at least 32 characters, the same for every process of the API")
+    if settings.redis_url and urlsplit(settings.redis_url).scheme not in {"redis", "rediss", "unix"}:
+        raise SettingError("ESTATE_REDIS_URL: must be redis://…, rediss://… or unix://…")
+    if settings.s3_endpoint_url and urlsplit(settings.s3_endpoint_url).scheme not in {"http", "https"}:
+        raise SettingError("ESTATE_S3_ENDPOINT_URL: must be http://… or https://…")
+
+
+def _passwords(settings: Settings, tenants: dict[str, Tenant]) -> dict[str, str]:
+    path = settings.docs_passwords_file
+    if path is None:
+        return {}
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingError(f"ESTATE_DOCS_PASSWORDS_FILE: {path} cannot be read as JSON: {error}") from None
+    if not isinstance(found, dict) or not all(isinstance(value, str) and _HASH.fullmatch(value) for value in found.values()):
+        raise SettingError(f"ESTATE_DOCS_PASSWORDS_FILE: {path} must map tenant slugs to werkzeug password hashes")
+    if unknown := sorted(set(found) - set(tenants)):
+        raise SettingError(f"ESTATE_DOCS_PASSWORDS_FILE: {path} names tenants that do not exist: {', '.join(unknown)}")
+    return found

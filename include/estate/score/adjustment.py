@@ -1,0 +1,85 @@
+"""Adjustment: what a comparable would have sold for, had it been the subject.
+
+A median regression (quantile regression at 0.5, which an odd sale cannot pull) explains how far past sales differ in log
+price from the weighted mean of *their own* comparables, by how far they differ in living area, lot, year, bedrooms, bathrooms,
+condition and quality. Differences between neighbours leave no location in the coefficients: regressed on levels, quality
+absorbs the better neighbourhoods and the adjusted value is worse than the raw one (measured: MAPE 18.4 against 16.4; with
+differences 14.0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from estate.contracts.score import ADJUSTMENTS
+from estate.score import parameters as p
+
+Floats = NDArray[np.float64]
+
+_COLUMNS = ("living_area_sqft", "lot_area_sqft", "year_built", "bedroom_count", "bathroom_count", "condition_code", "quality_code")
+_LOGGED = (True, True, False, False, False, False, False)  # the tenth of a size is worth the same share at any size
+
+
+@dataclass(frozen=True, slots=True)
+class Hedonic:
+    """Change of log price per unit of each attribute, in the order of ADJUSTMENTS; how many sales it was fitted on."""
+
+    coefficients: Floats
+    row_count: int
+
+
+def attributes(frame: pd.DataFrame) -> Floats:
+    """Attributes in the order of ADJUSTMENTS, shape (n, 7): log sqft, log sqft, years, rooms, rooms, codes; NaN = unknown.
+
+    A size of zero or less is unknown.
+    """
+    out = frame[list(_COLUMNS)].to_numpy(dtype=float, na_value=np.nan)
+    logged = np.array(_LOGGED)
+    sizes = out[:, logged]
+    out[:, logged] = np.log(np.where(sizes > 0, sizes, np.nan))
+    return out
+
+
+def differences(subject: Floats, comparable: Floats) -> Floats:
+    """Subject minus comparable; 0 where either side is unknown: what is not known is not adjusted for."""
+    return np.nan_to_num(subject - comparable, nan=0.0)
+
+
+def fit(difference: Floats, log_price_difference: Floats) -> Hedonic:
+    """Median regression through the origin of log price differences on attribute differences (n, 7).
+
+    Deterministic (linear programme, HiGHS). With fewer than FIT_ROWS_MINIMUM rows every coefficient is zero; so is that of an
+    attribute that never differs.
+    """
+    from sklearn.linear_model import QuantileRegressor
+
+    coefficients = np.zeros(len(ADJUSTMENTS))
+    spread = difference.std(axis=0)
+    varies = spread > 0
+    if len(difference) >= p.FIT_ROWS_MINIMUM and varies.any():
+        # In units of their spread the columns are alike to the solver, whose tolerances are absolute.
+        model = QuantileRegressor(quantile=0.5, alpha=0.0, fit_intercept=False, solver="highs")
+        model.fit(difference[:, varies] / spread[varies], log_price_difference)
+        coefficients[varies] = model.coef_ / spread[varies]
+    return Hedonic(coefficients, len(difference))
+
+
+def gross(steps: Floats) -> Floats:
+    """Gross adjustment: sum of the absolute log steps over the last axis."""
+    return np.asarray(np.abs(steps).sum(axis=-1))
+
+
+def waterfall(price_usd: Floats, steps: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Steps of the waterfall and adjusted price, both in whole cents: shapes (n, 7) and (n,).
+
+    `steps` are log steps (n, 7). Each running price is rounded to the cent and each step is the difference of two running
+    prices, so that price + all steps = adjusted price exactly.
+    """
+    start = np.rint(price_usd * 100)
+    running = np.rint(start[:, None] * np.exp(np.cumsum(steps, axis=1)))
+    cents = np.column_stack([start, running]).astype(np.int64)
+    return np.diff(cents, axis=1), cents[:, -1]

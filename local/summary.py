@@ -1,0 +1,156 @@
+"""What a demonstration ends with: what became of the rows, one property shown whole, and where to look further."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+from rich.table import Table
+
+from estate.contracts import STAGES
+from estate.settings import Tenant
+from local import books, issuer
+from local.environment import AIRFLOW_USERS
+from local.layout import Layout
+from local.progress import Progress
+from local.tenants import docs_password, tenants
+
+_SHOWN_FIELDS = ("living_area_sqft", "year_built", "situs_address", "estimated_value_usd", "flood_zone")
+
+
+def show(machine: Layout, progress: Progress, run_ids: Sequence[str]) -> list[str]:
+    """Print the summary of `run_ids`; returns what was not as expected."""
+    problems: list[str] = []
+    example: tuple[Tenant, str] | None = None
+    for tenant in tenants().values():
+        landings = books.read(machine, tenant, "summary_landings", run_ids)
+        tables = books.read(machine, tenant, "summary_tables", run_ids)
+        if not landings:
+            continue
+        progress.console.rule(f"[bold]{tenant.name}[/bold] ({tenant.slug})", align="left", style="dim")
+        progress.console.print(_landings(landings))
+        progress.console.print(_stages(tables))
+        found = books.read(machine, tenant, "summary_example")
+        if found and example is None:
+            example = tenant, str(found[0]["property_id"])
+    if example is None:
+        problems.append("no tenant has a property with a value")
+    else:
+        problems += _property(machine, progress, *example)
+    _addresses(machine, progress, example)
+    return problems
+
+
+def _landings(rows: list[dict[str, Any]]) -> Table:
+    table = Table("source", "file", "outcome", "rows", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for row in rows:
+        outcome = f"{row['outcome']}: {row['reason']}" if row["reason"] else row["outcome"]
+        table.add_row(row["source_name"], row["file_name"], outcome, _number(row["row_count"]))
+    return table
+
+
+def _stages(rows: list[dict[str, Any]]) -> Table:
+    """Per table: rows judged, published, unchanged, kept back; gates passed and refused. Several runs of one table are summed."""
+    sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in rows:
+        own = sums[row["table_name"]]
+        own["rows_in"] += row["rows_in"]
+        own["quarantined"] += row["rows_quarantined"]
+        own["passed" if row["is_passed"] else "refused"] += 1
+        if row["rows_published"] is not None:
+            own["published"] += row["rows_published"]
+            own["unchanged"] += row["rows_unchanged"]
+        elif row["is_passed"]:  # the ledger has no entry for a publication that changes nothing
+            own["unchanged"] += row["rows_in"] - row["rows_quarantined"]
+    columns = ("rows_in", "published", "unchanged", "quarantined", "passed", "refused")
+    table = Table("stage", "table", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for title in ("rows in", "published", "unchanged", "quarantined", "gates passed", "gates refused"):
+        table.add_column(title, justify="right")
+    for stage in STAGES:
+        for name in sorted(name for name in sums if name.startswith(f"{stage}.")):
+            cells = [_number(sums[name][column]) for column in columns]
+            cells[-1] = f"[red]{cells[-1]}[/red]" if sums[name]["refused"] else cells[-1]
+            table.add_row(stage, name, *cells)
+    return table
+
+
+def _property(machine: Layout, progress: Progress, tenant: Tenant, property_id: str) -> list[str]:
+    """Ask the API for one property and its provenance, and print what it says."""
+    address = f"{machine.url('api')}/api/v1/properties/{property_id}"
+    headers = {"Authorization": f"Bearer {issuer.token(machine, tenant.tenant_id, 'local:demo')}"}
+    answers = [requests.get(url, headers=headers, timeout=30) for url in (address, f"{address}/provenance")]
+    if wrong := [f"{answer.url} answered {answer.status_code}: {answer.text[:300]}" for answer in answers if not answer.ok]:
+        return wrong
+    whole, provenance = (answer.json() for answer in answers)
+    progress.console.rule(f"[bold]one property, whole[/bold] ({property_id})", align="left", style="dim")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for title, text in (*_described(whole), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
+        table.add_row(f"[dim]{title}[/dim]", text)
+    progress.console.print(table)
+    return []
+
+
+def _described(whole: dict[str, Any]) -> list[tuple[str, str]]:
+    known = {name: value for name, value in whole["attributes"].items() if value is not None}
+    lines = [("property", ", ".join(f"{name} {value}" for name, value in known.items()))]
+    value, risk, trust = whole["value"], whole["risk"], whole["trust"]
+    if value:
+        level = round(100 * value["interval_level"])
+        lines.append((
+            "value",
+            f"[bold]${value['estimated_value_usd']:,.0f}[/bold], {level} % interval ${value['value_low_usd']:,.0f} to "
+            f"${value['value_high_usd']:,.0f}, from {value['comparable_count']} comparables on {value['valuation_date']}",
+        ))  # fmt: skip
+    if risk:
+        lines.append(("risk", f"{risk['risk_class']}, {risk['risk_score_low']:.0f} to {risk['risk_score_high']:.0f} of 100"))
+    if trust:
+        lines.append(("trust", f"{trust['property_trust']:.2f} of 1, {trust['traced_field_count']} fields traced to their source rows"))
+    return lines
+
+
+def _hazards(hazards: dict[str, Any] | None) -> list[tuple[str, str]]:
+    lines = []
+    for name in ("flood", "wildfire", "heat", "seismic"):
+        found = (hazards or {}).get(name) or {}
+        known = [f"{key} {value}" for key, value in found.items() if key != "layer" and value is not None]
+        layer = found.get("layer")
+        source = f" [dim](layer {layer['source_name']}{', synthetic' if layer.get('is_synthetic') else ''})[/dim]" if layer else ""
+        lines.append((name, (", ".join(known) or "unknown") + source))
+    return lines
+
+
+def _origins(fields: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = []
+    for name in _SHOWN_FIELDS:
+        answer = fields.get(name)
+        if not answer or answer["value"] is None:
+            continue
+        source = answer["source"]
+        where = (
+            f"{source['file_name']} row {source['row_number']}"
+            if source
+            else f"{answer['made']} from {', '.join(answer['made_from'][:3])} …"
+        )
+        trust = f", trust {answer['trust_pct']} %" if answer["trust_pct"] is not None else ""
+        lines.append((f"where {name} comes from", f"{answer['value']}: {where}{trust}"))
+    return lines
+
+
+def _addresses(machine: Layout, progress: Progress, example: tuple[Tenant, str] | None) -> None:
+    print_line = progress.console.print
+    progress.console.rule("[bold]look further", align="left", style="dim")
+    users = ", ".join(f"{user} / {machine.secrets[f'{user}_password']}" for user in AIRFLOW_USERS)
+    print_line(f"Airflow    {machine.url('airflow')}  (user / password: {users})")
+    for tenant in tenants().values():
+        password = docs_password(machine, tenant.slug)
+        print_line(f"Data Docs  {machine.url('api')}/data-docs/{tenant.slug}/  (user / password: {tenant.slug} / {password})")
+    tenant, property_id = example or (next(iter(tenants().values())), "")
+    address = f"{machine.url('api')}/api/v1/properties" + (f"/{property_id}" if property_id else "")
+    print_line(f'API        curl -H "Authorization: Bearer $(make -s token TENANT={tenant.slug})" {address}')
+    print_line("stop       make down")
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"

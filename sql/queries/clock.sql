@@ -1,0 +1,2 @@
+-- The database's clock. No parameters.
+SELECT clock_timestamp() AS now

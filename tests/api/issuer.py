@@ -1,0 +1,27 @@
+"""The issuer of the tests: its name, its key sets, and what a client sends."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from jwt.algorithms import RSAAlgorithm
+
+ISSUER = "https://issuer.test/realms/estate"
+AUDIENCE = "real-estate-os"
+LAKESIDE = uuid.UUID("6f1c1f0e-6c0f-5b57-9b7e-0d6d6c5a1a01")
+HARBORVIEW = uuid.UUID("b7a3c2d4-2f5e-5c1b-8a9d-4e1f7c3b9b02")
+DOCS_PASSWORDS = {"lakeside": "lake secret", "harborview": "harbor secret"}
+NOWHERE = "postgresql://estate_api@127.0.0.1:1/absent"  # nothing listens on port 1
+
+
+def jwks_of(**keys: RSAPrivateKey) -> bytes:
+    """A JWKS with these private keys' public halves, by key id."""
+    entries = [{**json.loads(RSAAlgorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig", "alg": "RS256"} for kid, key in keys.items()]
+    return json.dumps({"keys": entries}).encode()
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries `token`."""
+    return {"Authorization": f"Bearer {token}"}

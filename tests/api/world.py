@@ -1,0 +1,188 @@
+"""Two tenants' rows for the API to read: every table, two versions, written as the pipeline writes."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from estate.contracts import CONTRACTS
+from estate.provenance.trust import TRACED_FIELDS
+
+FIRST = datetime(2026, 1, 10, tzinfo=UTC)
+SECOND = datetime(2026, 3, 10, tzinfo=UTC)
+HEADER = ["PIN", "Beds", "YrBuilt", "Address", "Lat", "Lon", "Price", "Sold"]
+RAW_ROWS = [
+    ["0001", "2", "1950", "1 Main St", "42.01", "-93.61", "200000", "2025-11-02"],
+    ["0002", "3", "1961", "2 Main St; DROP TABLE property--", "42.02", "-93.62", "250000.5", "2025-12-03"],
+    ["0003", " 3 ", "", "<script>alert(1)</script>", "42.03", "-93.63", "", ""],
+]
+SHA256 = hashlib.sha256(b"roll").hexdigest()
+FLOOD_LAYER = 1
+TABLES = tuple(promise.name for promise in CONTRACTS.values() if promise.kind == "published")
+
+
+def named(tenant_id: uuid.UUID, name: str) -> uuid.UUID:
+    """An identifier that only this tenant uses."""
+    return uuid.uuid5(tenant_id, name)
+
+
+def put(connection: psycopg.Connection[Any], table: str, **values: Any) -> None:
+    """Insert one row."""
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(*table.split(".")),
+        sql.SQL(", ").join(map(sql.Identifier, values)),
+        sql.SQL(", ").join(sql.Placeholder() * len(values)),
+    )
+    connection.execute(statement, list(values.values()))
+
+
+def write_layer(pipeline_url: str) -> None:
+    """The flood layer, which belongs to nobody."""
+    box = "SRID=4326;POLYGON((-94 42,-93 42,-93 43,-94 43,-94 42))"
+    with psycopg.connect(pipeline_url) as connection:
+        put(
+            connection, "reference.hazard_layer", layer_id=FLOOD_LAYER, hazard="flood", source_name="demo_flood", version="v1",
+            vintage_date=date(2026, 1, 1), authority="the project itself", is_synthetic=True, snapshot_sha256="f" * 64,
+            object_key="reference/snapshots/f", file_name="flood.geojson", feature_count=9, bounds=box, loaded_at=FIRST, is_current=True,
+        )  # fmt: skip
+
+
+def write_tenant(pipeline_url: str, tenant_id: uuid.UUID, count: int = 3) -> list[uuid.UUID]:
+    """Properties of one tenant, in the order of the raw rows; the first has two versions. Returns their identifiers."""
+    with psycopg.connect(pipeline_url) as connection:
+        connection.execute("SELECT set_config('app.tenant_id', %s, true)", (str(tenant_id),))
+        _books(connection, tenant_id)
+        ids = [named(tenant_id, row[0]) for row in RAW_ROWS[:count]]
+        for number, property_id in enumerate(ids, start=1):
+            _property(connection, tenant_id, property_id, number)
+    return ids
+
+
+def _books(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
+    put(
+        connection, "ingest.snapshot", tenant_id=tenant_id, snapshot_id=1, source_name="roll", file_name="roll.csv", snapshot_sha256=SHA256,
+        object_key=f"{tenant_id}/snapshots/{SHA256}", batch_id="roll-1", vintage_date=date(2026, 1, 1), header=HEADER,
+        row_count=len(RAW_ROWS), landed_at=FIRST,
+    )  # fmt: skip
+    # Two chunks, so that a row's place within its chunk differs from its number.
+    put(connection, "ingest.raw_chunk", tenant_id=tenant_id, snapshot_id=1, first_row=1, rows=Jsonb(RAW_ROWS[:1]))
+    put(connection, "ingest.raw_chunk", tenant_id=tenant_id, snapshot_id=1, first_row=2, rows=Jsonb(RAW_ROWS[1:]))
+    steps = {
+        "bedroom_count": "Beds",
+        "year_built": "YrBuilt",
+        "situs_raw": "Address",
+        "latitude": "Lat",
+        "longitude": "Lon",
+        "apn_raw": "PIN",
+    }
+    fields = {
+        name: {"record": 0, "columns": [column], "rules": ["number"], "made": "copied", "agreement": "sole"}
+        for name, column in steps.items()
+    }
+    put(
+        connection, "provenance.derivation", tenant_id=tenant_id, derivation_id=1, derivation_sha256="d" * 64, source_names=["roll"],
+        fields=Jsonb(fields),
+    )  # fmt: skip
+    for table in TABLES:
+        _ledger(connection, tenant_id, table)
+
+
+def _ledger(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, table: str) -> None:
+    """A passed verdict for `table`, and the two publications that it let through: no row enters without."""
+    verdict_id = named(tenant_id, f"verdict of {table}")
+    failures = [{"expectation": "expect_column_values_to_be_between", "column": "year_built", "rows": 1, "severity": "warning"}]
+    put(
+        connection, "provenance.verdict", tenant_id=tenant_id, verdict_id=verdict_id, batch_id="roll-1", table_name=table,
+        is_passed=True, rows_in=3, rows_quarantined=0, expectation_count=12, failures=Jsonb(failures), suite_sha256="e" * 64,
+        docs_key=f"{tenant_id}/data-docs/validations/{table.replace('.', '/')}/run.html", run_id="normalize/manual__1", judged_at=FIRST,
+        judged_sha256="a" * 64,
+    )  # fmt: skip
+    for at in (FIRST, SECOND):
+        put(
+            connection, "provenance.publication", tenant_id=tenant_id, publication_id=publication(table, at), table_name=table,
+            partition_name="roll", batch_id="roll-1", input_sha256="a" * 64, vintage_date=date(2026, 1, 1), verdict_id=verdict_id,
+            run_id="normalize/manual__1", code_version="0.1.0", rows_in=3, rows_published=3, rows_closed=0, rows_unchanged=0,
+            rows_quarantined=0, read_at=at, published_at=at,
+        )  # fmt: skip
+
+
+def publication(table: str, at: datetime) -> int:
+    """The number of the publication of `table` at that time; larger than a double holds exactly, as real ones are."""
+    return (1 << 60) + 2 * TABLES.index(table) + (at == SECOND)
+
+
+def _version(table: str, at: datetime = FIRST) -> dict[str, Any]:
+    return {"publication_id": publication(table, at), "published_at": at}
+
+
+def _property(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, property_id: uuid.UUID, number: int) -> None:
+    of = {"tenant_id": tenant_id, "property_id": property_id}
+    raw = RAW_ROWS[number - 1]
+    described = {
+        **of, "snapshot_ids": [1], "row_numbers": [number], "derivation_id": 1, "property_key": f"19169/{raw[0]}", "county_fips": "19169",
+        "apn": raw[0], "apn_raw": raw[0], "situs_raw": raw[3], "situs_city": "Ames", "situs_zip": "50010", "latitude": float(raw[4]),
+        "longitude": float(raw[5]), "cell": number, "bedroom_count": float(raw[1]), "year_built": int(raw[2]) if raw[2] else None,
+        "assessed_value_usd": 199999.5, "owner_name": f"owner of {tenant_id}",
+    }  # fmt: skip
+    if number == 1:
+        # The first version said nine bedrooms, until the second corrected it.
+        put(
+            connection, "normalize.property", **{**described, **_version("normalize.property"), "bedroom_count": 9, "superseded_at": SECOND}
+        )
+    at = SECOND if number == 1 else FIRST
+    put(connection, "normalize.property", **described, **_version("normalize.property", at))
+    if raw[6]:
+        put(
+            connection, "normalize.sale", **of, sale_id=named(tenant_id, f"sale {number}"), snapshot_id=1, row_number=number,
+            source_name="roll", sale_price_usd=raw[6], sale_date=raw[7], is_arms_length=True, exclusion_reasons=[],
+            **_version("normalize.sale", at),
+        )  # fmt: skip
+    _scored(connection, of, number)
+
+
+def _scored(connection: psycopg.Connection[Any], of: dict[str, Any], number: int) -> None:
+    tenant_id = of["tenant_id"]
+    put(
+            connection, "hazard.exposure", **of, **_version("hazard.exposure"),
+            flood_zone="AE", is_in_sfha=True, flood_probability_30y=0.26, flood_score=0.4,
+        flood_layer_id=FLOOD_LAYER, flood_feature_row=5, composite_low=0.2, composite_high=0.9,
+        unknown_hazards=["wildfire", "heat", "seismic"], uses_synthetic_layer=True,
+    )  # fmt: skip
+    put(
+            connection, "score.risk", **of, **_version("score.risk"),
+            risk_score_low=20, risk_score_high=90, risk_class="undetermined",
+        dominant_hazard="flood", unknown_hazard_count=3,
+    )  # fmt: skip
+    put(
+            connection, "provenance.trust", **of, **_version("provenance.trust"),
+            property_trust=0.71, field_trust_pct=list(range(len(TRACED_FIELDS))),
+        confirmed_vintage_date=date(2026, 1, 1), traced_field_count=6,
+        untraced_field_count=0, untraced_fields=[],
+    )  # fmt: skip
+    put(
+            connection, "normalize.conflict", **of, **_version("normalize.conflict"),
+            field_name="year_built", source_name="listing", record_key="L1",
+        snapshot_id=1, row_number=2, losing_value="1999", winning_source_name="roll", winning_value="1950", rule="authority",
+    )  # fmt: skip
+    refused = number == 3
+    put(
+            connection, "score.valuation", **of, **_version("score.valuation"),
+            valuation_date=date(2026, 1, 10), interval_level=0.8,
+        estimated_value_usd=None if refused else 1234567.5, value_low_usd=None if refused else 1200000,
+        value_high_usd=None if refused else 1300000, comparable_count=0 if refused else 1, method="comparables/1",
+        refusal_reason="fewer than three comparables" if refused else None,
+    )  # fmt: skip
+    if not refused:
+        put(
+            connection, "score.comparable", **of, **_version("score.comparable"),
+            comparable_rank=1, sale_id=named(tenant_id, "sale 2"), weight=1.0,
+            distance_m=120.5, sale_age_days=38, sale_price_usd=250000.5, adjusted_price_usd=250100.25,
+            **{f"{name}_adjustment_usd": 0 for name in ("living_area", "lot_area", "bedroom", "bathroom", "condition", "quality")},
+            year_built_adjustment_usd=99.75,
+        )  # fmt: skip
