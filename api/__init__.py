@@ -13,8 +13,9 @@ from estate.settings import Settings, Tenant
 
 
 def create_app(settings: Settings | None = None, tenants: dict[str, Tenant] | None = None) -> Flask:
-    """The application. `settings` and `tenants` (by slug) default to the environment's. Raises SettingError naming what is missing or wrong.
+    """The application. `settings` and `tenants` (by slug) default to the environment's.
 
+    Raises SettingError naming what is missing or wrong.
     Nothing is opened here: connections begin in the worker that serves the first request, after any fork.
     """
     app = Flask(__name__, static_folder=None)
@@ -22,7 +23,7 @@ def create_app(settings: Settings | None = None, tenants: dict[str, Tenant] | No
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # Two slashes are not one: an address is answered or it is not, without a redirect in between.
     app.url_map.merge_slashes = False
-    services.install(app, settings or configuration.settings(), tenants or configuration.tenants())
+    services.install(app, settings or configuration.settings(), configuration.tenants() if tenants is None else tenants)
     edge.register(app)
     problems.register(app)
     for resource in (health.health, properties.properties, provenance.provenance, data_docs.data_docs):

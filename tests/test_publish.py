@@ -114,9 +114,7 @@ def test_vintages_in_any_order_end_in_the_same_state(tenant, order):
     content = {1: {"a": 1.0, "b": 1.0}, 2: {"a": 2.0, "c": 2.0}, 3: {"a": 3.0, "b": 1.0}}
     for month in order:
         try:
-            publish_frame(
-                batch(tenant, vintage=date(2026, month, 1)), records(tenant, content[month]), table=RECORD, scope=["ames_sales"]
-            )
+            publish_frame(batch(tenant, vintage=date(2026, month, 1)), records(tenant, content[month]), table=RECORD, scope=["ames_sales"])
         except StaleVintage:
             assert month < max(order[: order.index(month)])
     assert current(tenant, RECORD) == content[3]

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import uuid
 import warnings
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ from estate.contracts import Contract
 from estate.settings import ROOT
 
 if TYPE_CHECKING:
-    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult, ExpectationValidationResult
+    from great_expectations.render.view import DefaultJinjaPageView
 
 SUITES = ROOT / "gx" / "expectations"
 UNREADABLE = "value_could_not_be_read"
@@ -173,6 +175,35 @@ def _raised(result: ExpectationValidationResult) -> str:
     return ""
 
 
+@cache
+def _view() -> DefaultJinjaPageView:
+    """Great Expectations' own page, its templates compiled once for all processes of this user instead of once a page."""
+    from great_expectations.render.view import DefaultJinjaPageView
+    from jinja2 import FileSystemBytecodeCache
+
+    view = DefaultJinjaPageView()
+    view.env.bytecode_cache = FileSystemBytecodeCache()
+    return view
+
+
+def _rendered(validation: ExpectationSuiteValidationResult) -> bytes:
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+
+    html: str = _view().render(ValidationResultsPageRenderer(run_info_at_end=True).render(validation), show_how_to_buttons=False)
+    return html.encode()
+
+
+@cache
+def _static() -> dict[str, bytes]:
+    """The pictures that the pages show, by their path in the site."""
+    from great_expectations.render import view
+
+    root = Path(view.__file__).parent
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() for path in (root / "static" / "images").iterdir() if path.suffix != ".gif"
+    }
+
+
 class _Checkpoint:
     """One suite over frames, in an ephemeral context: two gates at once share no file."""
 
@@ -182,26 +213,17 @@ class _Checkpoint:
             # Great Expectations imports a deprecated standard module; nothing of ours is hidden by this.
             warnings.simplefilter("ignore", DeprecationWarning)
             import great_expectations as gx
-            from great_expectations.checkpoint import UpdateDataDocsAction
             from great_expectations.data_context.types.base import ProgressBarsConfig
             from great_expectations.expectations.registry import get_expectation_impl
 
         self._gx = gx
-        self._folder = tempfile.TemporaryDirectory(prefix="estate-docs-")
+        self._contract = contract
         self._specs = specs
         self._run_name = run_name
         self.docs: dict[str, bytes] = {}
         self.first_page: str | None = None
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        context.add_data_docs_site(
-            "tenant",
-            {
-                "class_name": "SiteBuilder",
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": self._folder.name},
-            },
-        )
         asset = context.data_sources.add_pandas("staged").add_dataframe_asset(contract.name)
         self._whole = asset.add_batch_definition_whole_dataframe("batch")
         self._suite = context.suites.add(gx.ExpectationSuite(name=contract.name))
@@ -215,25 +237,19 @@ class _Checkpoint:
         for expectation in self._expectations:
             self._suite.add_expectation(expectation)
         definition = context.validation_definitions.add(gx.ValidationDefinition(name=contract.name, data=self._whole, suite=self._suite))
-        self._checkpoint = context.checkpoints.add(
-            gx.Checkpoint(
-                name=contract.name,
-                validation_definitions=[definition],
-                result_format={"result_format": "SUMMARY"},
-                actions=[UpdateDataDocsAction(name="data_docs")],
-            )
-        )
+        checkpoint = gx.Checkpoint(name=contract.name, validation_definitions=[definition], result_format={"result_format": "SUMMARY"})
+        self._checkpoint = context.checkpoints.add(checkpoint)
 
     def run(self, frame: pd.DataFrame) -> list[ExpectationValidationResult]:
-        """Validate `frame`, keep the page of the Data Docs, return one result per expectation."""
-        outcome = self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=self._gx.RunIdentifier(run_name=self._run_name))
-        for path in sorted(Path(self._folder.name).rglob("*")):
-            name = path.relative_to(self._folder.name).as_posix()
-            if path.is_file() and name not in self.docs and not name.endswith((".gif", "index.html")):
-                self.docs[name] = path.read_bytes()
-                if name.startswith("validations/") and self.first_page is None:
-                    self.first_page = name
+        """Validate `frame`, keep its page of the Data Docs, return one result per expectation."""
+        started_at = datetime.now(UTC)
+        run_id = self._gx.RunIdentifier(run_name=self._run_name, run_time=started_at)
+        outcome = self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run_id)
         (validation,) = outcome.run_results.values()
+        table = self._contract.name.replace(".", "/")
+        page = f"validations/{table}/{self._run_name}/{started_at:%Y%m%dT%H%M%S.%fZ}/{self._contract.name}.html"
+        self.docs |= {page: _rendered(validation), **_static()}
+        self.first_page = self.first_page or page
         return list(validation.results)
 
     def paired(self, results: list[ExpectationValidationResult]) -> list[tuple[ExpectationValidationResult, dict[str, Any]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -80,7 +80,10 @@ def _publish_one(connection: psycopg.Connection[Any], batch: Batch, judged: Judg
             return Published(promise.name, judged.rows_in, 0, 0, judged.rows.num_rows, judged.rows_quarantined)
 
     staging = copy_to_temporary(connection, promise, judged.rows)
-    _drop_what_a_later_reader_published(connection, promise, staging, judged.read_at)
+    # Where the rows of a partition come from its own files only, the newer file knows more, whoever read later.
+    not_before = batch.vintage_date if promise.partition else date.min
+    reading = {"table_name": promise.name, "read_at": judged.read_at, "not_before": not_before}
+    _drop_what_a_later_reader_knows(connection, promise, staging, reading)
     publication_id, published_at = _next_publication(connection, promise)
     ledger = partition | {
         "tenant_id": batch.tenant.tenant_id,
@@ -100,7 +103,7 @@ def _publish_one(connection: psycopg.Connection[Any], batch: Batch, judged: Judg
     parts = _parts(promise, staging) | {"publication_id": sql.Literal(publication_id), "published_at": sql.Literal(published_at)}
     closed = connection.execute(sql.SQL(query("publish_close_changed")).format(**parts)).rowcount
     if judged.scope is not None:
-        closed += _close_missing(connection, promise, parts, judged.scope)
+        closed += _close_missing(connection, promise, parts, judged.scope, reading)
     inserted = connection.execute(sql.SQL(query("publish_insert_new")).format(**parts)).rowcount
     connection.execute(sql.SQL(query("quarantine_resolve")).format(**parts), {"table_name": promise.name})
     connection.execute(sql.SQL("DROP TABLE {}").format(staging))
@@ -138,22 +141,25 @@ def _next_publication(connection: psycopg.Connection[Any], promise: Contract) ->
     """A number that grows with time and tells nothing about other tenants, and a time after every version of this table."""
     row = connection.execute(query("publication_clock"), {"table_name": promise.name}).fetchone()
     assert row is not None  # an aggregate always gives a row  # noqa: S101
-    return (time.time_ns() // 1000 << 10) + secrets.randbelow(1024), row[0]
+    published_at, least_id = row
+    return max((time.time_ns() // 1000 << 10) + secrets.randbelow(1024), least_id), published_at
 
 
-def _drop_what_a_later_reader_published(
-    connection: psycopg.Connection[Any], promise: Contract, staging: sql.Composable, read_at: datetime
+def _drop_what_a_later_reader_knows(
+    connection: psycopg.Connection[Any], promise: Contract, staging: sql.Composable, reading: dict[str, Any]
 ) -> None:
     """Of two builds of one row, the one that read its inputs later knows more; the other must not overwrite it."""
-    later = connection.execute(query("publication_later_reader"), {"table_name": promise.name, "read_at": read_at}).fetchone()
-    if later is None:
+    if connection.execute(query("publication_later_reader"), reading).fetchone() is None:
         return
-    statement = sql.SQL(query("publish_drop_outread")).format(**_parts(promise, staging))
-    connection.execute(statement, {"table_name": promise.name, "read_at": read_at})
+    connection.execute(sql.SQL(query("publish_drop_outread")).format(**_parts(promise, staging)), reading)
 
 
 def _close_missing(
-    connection: psycopg.Connection[Any], promise: Contract, parts: dict[str, sql.Composable], scope: tuple[str, pa.Array]
+    connection: psycopg.Connection[Any],
+    promise: Contract,
+    parts: dict[str, sql.Composable],
+    scope: tuple[str, pa.Array],
+    reading: dict[str, Any],
 ) -> int:
     column, values = scope
     kind = sql.SQL(promise.column(column).sql_type)
@@ -162,6 +168,6 @@ def _close_missing(
         copy.write("".join(f"{value}\n" for value in values.unique().to_pylist()).encode())
     connection.execute("ANALYZE batch_scope")
     statement = sql.SQL(query("publish_close_missing")).format(**parts, scope_column=sql.Identifier("current_row", column))
-    closed = connection.execute(statement).rowcount
+    closed = connection.execute(statement, reading).rowcount
     connection.execute("DROP TABLE batch_scope")
     return closed

@@ -143,8 +143,7 @@ def _defects(batch: Batch, stage: str, rows: pa.Table) -> pd.DataFrame:
 def _put_docs(batch: Batch, verdict: Verdict) -> None:
     prefix = f"{batch.tenant.tenant_id}/data-docs/"
     types = {"html": "text/html; charset=utf-8", "css": "text/css", "svg": "image/svg+xml", "png": "image/png", "ico": "image/x-icon"}
-    marker = f"{prefix}static/styles/data_docs_default_styles.css"
-    has_static = landing.exists(marker)
+    has_static = landing.exists(f"{prefix}static/images/favicon.ico")
     for name, body in sorted(verdict.docs.items()):
         if not (has_static and name.startswith("static/")):
             landing.put(prefix + name, body, types.get(name.rsplit(".", 1)[-1], "application/octet-stream"))

@@ -1,5 +1,5 @@
--- Close the current version of every row in the batch's scope that the batch no longer brings. Composed with psycopg.sql: target,
--- staging, same_key, published_at, scope_column.
+-- Close the current version of every row in the batch's scope that the batch no longer brings, unless somebody who read later published
+-- it. Composed with psycopg.sql: target, staging, same_key, published_at, scope_column. Parameters: table_name, read_at, not_before.
 UPDATE {target} AS current_row
 SET superseded_at = {published_at}
 FROM batch_scope
@@ -7,3 +7,8 @@ WHERE {scope_column} = batch_scope.scope_value
   AND current_row.tenant_id = (SELECT current_setting('app.tenant_id')::uuid)
   AND current_row.superseded_at = 'infinity'
   AND NOT EXISTS (SELECT 1 FROM {staging} AS staged WHERE {same_key})
+  AND current_row.publication_id NOT IN (
+    SELECT publication_id
+    FROM provenance.publication
+    WHERE table_name = %(table_name)s AND read_at > %(read_at)s AND vintage_date >= %(not_before)s
+  )

@@ -81,6 +81,7 @@ def api_settings(jwks_file: Path, passwords_file: Path) -> Callable[..., Setting
             "jwks_url": jwks_file.as_uri(),
             "cursor_secret": "x" * 32,
             "docs_passwords_file": passwords_file,
+            "docs_base_url": "http://127.0.0.1:18000/data-docs",
             "tenants_file": ROOT / "local" / "tenants.toml",
         }
         return Settings(**{**chosen, **replaced})

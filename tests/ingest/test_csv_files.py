@@ -117,7 +117,9 @@ def test_a_nul_byte_names_row_and_field(declare):
     assert (found.row, found.field) == (3, "address")
 
 
-@pytest.mark.parametrize("quoted", [b'3,"3 Oak St,1,1,2024-05-03\n', b'3,"3 Oak" St,1,1,2024-05-03\n'], ids=["unclosed", "text after quote"])
+@pytest.mark.parametrize(
+    "quoted", [b'3,"3 Oak St,1,1,2024-05-03\n', b'3,"3 Oak" St,1,1,2024-05-03\n'], ids=["unclosed", "text after quote"]
+)
 def test_a_stray_quotation_mark_names_the_row(declare, quoted):
     found = refusal(declare, GOOD + quoted)
     assert found.row == 3

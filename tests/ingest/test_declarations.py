@@ -67,7 +67,7 @@ def test_the_sources_of_the_platform_are_declared():
 
 
 def test_an_unknown_source_is_refused_with_the_known_ones():
-    with pytest.raises(LandingRefused, match="no source is called 'gossip'.*ames_sales"):
+    with pytest.raises(LandingRefused, match=r"no source is called 'gossip'.*ames_sales"):
         source("gossip")
 
 
@@ -91,5 +91,7 @@ def test_a_file_that_matches_no_pattern_is_refused():
 
 
 def test_no_two_patterns_claim_one_file():
-    claimed = Counter(other.name for one in sources().values() for other in sources().values() if fnmatch(one.file_glob.replace("*", ""), other.file_glob))
+    claimed = Counter(
+        other.name for one in sources().values() for other in sources().values() if fnmatch(one.file_glob.replace("*", ""), other.file_glob)
+    )
     assert set(claimed.values()) == {1}

@@ -126,7 +126,9 @@ def test_coordinates_off_the_earth_are_defects_without_declared_bounds(declare):
 def test_outlines_are_multipolygons_and_a_crossed_or_empty_one_is_a_defect(declare):
     bow = Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
     shapes = [box(0, 0, 1, 1), bow, Polygon(), MultiPolygon([box(2, 2, 3, 3)]), None]
-    features = [{"type": "Feature", "properties": {"lot": str(i)}, "geometry": s and mapping(s)} for i, s in enumerate(shapes)]
+    features = [
+        {"type": "Feature", "properties": {"lot": str(i)}, "geometry": None if s is None else mapping(s)} for i, s in enumerate(shapes)
+    ]
     columns = {
         "apn_raw": {"from": ["lot"]},
         "parcel_geom": {"from": ["geometry"], "rules": ["outline"]},

@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import zipfile
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -31,7 +32,9 @@ def workbook(rows: list[list[object]], sheets: tuple[str, ...] = ("Sales",), ext
     """The least XLSX that a reader accepts; every sheet holds the same rows."""
     body = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
     listed = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in enumerate(sheets, 1))
-    related = "".join(f'<Relationship Id="r{i}" Type="{_RELATION}/worksheet" Target="worksheets/s{i}.xml"/>' for i, _ in enumerate(sheets, 1))
+    related = "".join(
+        f'<Relationship Id="r{i}" Type="{_RELATION}/worksheet" Target="worksheets/s{i}.xml"/>' for i, _ in enumerate(sheets, 1)
+    )
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"/>',
         "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
@@ -40,7 +43,10 @@ def workbook(rows: list[list[object]], sheets: tuple[str, ...] = ("Sales",), ext
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">{related}'
         f'<Relationship Id="st" Type="{_RELATION}/styles" Target="styles.xml"/></Relationships>',
         "xl/styles.xml": f'<styleSheet xmlns="{_MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
-        **{f"xl/worksheets/s{i}.xml": f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData></worksheet>' for i, _ in enumerate(sheets, 1)},
+        **{
+            f"xl/worksheets/s{i}.xml": f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData></worksheet>'
+            for i, _ in enumerate(sheets, 1)
+        },
         **(extra or {}),
     }
     target = io.BytesIO()
@@ -112,7 +118,7 @@ def test_parquet_values_become_canonical_text(declare):
 
 
 def test_parquet_timestamps_at_midnight_are_dates(declare):
-    columns = {name: ["1", "2"] for name in HEADER} | {"sold": [dt.datetime(2024, 5, 1), dt.datetime(2024, 5, 1, 10, 30)]}
+    columns = {name: ["1", "2"] for name in HEADER} | {"sold": pd.to_datetime(["2024-05-01 00:00", "2024-05-01 10:30"])}
     columns["price"] = ["1", "2"]
     sink = io.BytesIO()
     pq.write_table(pa.table(columns), sink)

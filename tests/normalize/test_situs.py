@@ -93,7 +93,7 @@ HARD = [
 
 
 @pytest.mark.parametrize(("raw", "address", "number", "street", "unit", "flags"), HARD)
-def test_hard_addresses_are_read_or_flagged(  # noqa: PLR0917 - one argument a column of the table above
+def test_hard_addresses_are_read_or_flagged(
     raw: str, address: str, number: str | None, street: str | None, unit: str | None, flags: list[str]
 ) -> None:
     situs = read(raw)

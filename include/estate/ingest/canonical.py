@@ -33,7 +33,7 @@ class Canonical:
 
 def canonical(raw: RawTable, source: Source, contract: Contract) -> Canonical:
     """Apply every mapping of `source` to `raw`; values that the contract's type cannot hold are defects too."""
-    cells = _Cells(raw)
+    cells = RawCells(raw)
     columns: dict[str, Series] = {}
     defects: list[DataFrame] = []
     for name, mapping in source.columns.items():
@@ -49,7 +49,7 @@ def canonical(raw: RawTable, source: Source, contract: Contract) -> Canonical:
     return Canonical(columns, join_defects(defects))
 
 
-class _Cells:
+class RawCells:
     """The raw columns, stripped once each however many mappings read them."""
 
     def __init__(self, raw: RawTable) -> None:
@@ -57,12 +57,14 @@ class _Cells:
         self._stripped: dict[str, Series] = {}
 
     def part(self, name: str) -> Series:
+        """One raw column, stripped; NA for an empty cell."""
         if name not in self._stripped:
             self._stripped[name] = present(self._raw.column(name))
         return self._stripped[name]
 
     @property
     def blank(self) -> Series:
+        """A column for the rules that read none."""
         return Series(pd.NA, index=self._raw.rows.index, dtype=TEXT)
 
     def shown(self, mapping: Mapping) -> DataFrame:
@@ -71,15 +73,15 @@ class _Cells:
         return DataFrame({name: self._raw.column(name) for name in names}, index=self._raw.rows.index)
 
 
-def raw_cells(raw: RawTable) -> _Cells:
-    """The cells of `raw`, for those who read further mappings from the same rows."""
-    return _Cells(raw)
-
-
-def read_mapping(cells: _Cells, mapping: Mapping, source: Source) -> tuple[Series, list[Fault]]:
+def read_mapping(cells: RawCells, mapping: Mapping, source: Source) -> tuple[Series, list[Fault]]:
     """The values of one mapping over raw cells, and its faults; a faulty cell is NA."""
     parts = [cells.part(name) for name in mapping.raw] or [cells.blank]
     return apply_rules(parts, mapping.rules, source.lookups)
+
+
+def nothing(index: pd.Index) -> Series:
+    """A column of text of which nothing is known; Series(None) would hold NaN, which is a number."""
+    return Series(np.full(len(index), None, dtype=object), index=index)
 
 
 def defect_rows(fault: Fault, field_name: str, shown: DataFrame) -> DataFrame:
@@ -127,7 +129,7 @@ def _out_of_range(values: Series, sql_type: str) -> Fault | None:
     return Fault(mask, f"is out of range: no {sql_type} is larger than {largest:,.2f}".replace(".00", "")) if mask.any() else None
 
 
-def _check_places(columns: dict[str, Series], source: Source, cells: _Cells) -> list[DataFrame]:
+def _check_places(columns: dict[str, Series], source: Source, cells: RawCells) -> list[DataFrame]:
     """Null the coordinates outside the ground that the source speaks of, and say whether they look swapped."""
     latitude, longitude = columns["latitude"], columns["longitude"]
     both = latitude.notna() & longitude.notna()

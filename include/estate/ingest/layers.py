@@ -11,7 +11,7 @@ from pandas import DataFrame, Series
 
 from estate.contracts.hazard import FEATURE
 from estate.errors import LandingRefused
-from estate.ingest.canonical import canonical, defect_rows, join_defects
+from estate.ingest.canonical import canonical, defect_rows, join_defects, nothing
 from estate.ingest.declaration import GEOMETRY, Source
 from estate.ingest.outlines import ewkb, valid_polygons
 from estate.ingest.readers import RawTable
@@ -73,7 +73,7 @@ def _geometry_defects(geometry: np.ndarray, has_area: np.ndarray, index: pd.Inde
 def _typed(values: Series | None, sql_type: str, index: pd.Index) -> Series:
     if values is None:
         numeric = sql_type in {"double precision", "smallint", "integer"}
-        return Series(np.nan, index=index) if numeric else Series(None, index=index, dtype=object)
+        return Series(np.nan, index=index) if numeric else nothing(index)
     if sql_type in {"double precision", "smallint"}:
         return values.astype("float64")
     return values if sql_type == "integer" else values.astype(object).where(values.notna(), None)

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas import DataFrame, Series
 
 from estate.contracts.ingest import RECORD
-from estate.ingest.canonical import canonical, defect_rows, join_defects, raw_cells, read_mapping
+from estate.ingest.canonical import RawCells, canonical, defect_rows, join_defects, nothing, read_mapping
 from estate.ingest.declaration import Source
 from estate.ingest.readers import RawTable
 from estate.ingest.rules import Fault, present
@@ -108,11 +108,10 @@ def _property_key(raw: RawTable, source: Source, columns: dict[str, Series]) -> 
         values = (source.name + ":" + key).where(key.notna(), None)
         names, complaint = source.property_key, f"what the row is about ({', '.join(source.property_key)}) is empty"
     else:
-        nothing = Series(None, index=index, dtype=object)
-        county, apn = _as_text(columns.get("county_fips", nothing)), _as_text(columns.get("apn", nothing))
+        county, apn = (_as_text(columns.get(name, nothing(index))) for name in ("county_fips", "apn"))
         values = (county + "/" + apn).where(county.notna() & apn.notna(), None)
         if source.unit_number is not None:
-            unit, _ = read_mapping(raw_cells(raw), source.unit_number, source)
+            unit, _ = read_mapping(RawCells(raw), source.unit_number, source)
             values = values.where(unit.isna(), values + "/" + unit.astype(object).str.upper().str.split().str.join(" "))
         names = source.columns["apn_raw"].raw if "apn_raw" in source.columns else ()
         complaint = "no parcel number, so the row is about no property"
@@ -129,7 +128,7 @@ def _as_text(values: Series) -> Series:
 def _typed(values: Series | None, sql_type: str, index: pd.Index) -> Series:
     """A column in the type its contract wants: text as object with None, dates as datetime64, numbers as float64."""
     if sql_type.startswith(("text", "geometry")):
-        return Series(None, index=index, dtype=object) if values is None else _as_text(values)
+        return nothing(index) if values is None else _as_text(values)
     if sql_type == "date":
         return Series(pd.NaT, index=index, dtype="datetime64[ns]") if values is None else pd.to_datetime(values)
     if sql_type == "integer" and values is not None and values.notna().all():

@@ -36,6 +36,8 @@ def read_geojson(data: bytes, source: Source) -> Cells:
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list):
         raise LandingRefused("the file is not a GeoJSON FeatureCollection", remedy="Send a FeatureCollection.")
+    if not features:
+        raise LandingRefused("the collection holds no features", remedy="Send the layer with its features.")
     for row, feature in enumerate(features, start=1):
         if not isinstance(feature, dict) or feature.get("type") != "Feature" or not isinstance(feature.get("properties") or {}, dict):
             raise LandingRefused("the entry is not a GeoJSON Feature", row=row, remedy="Send a FeatureCollection of Features.")

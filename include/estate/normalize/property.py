@@ -85,7 +85,7 @@ def merge(records: pd.DataFrame, precedence: Precedence | None = None, sources: 
     address = situs["situs_address"].to_numpy()
     survivors = survive(records, groups, count, rule_book, known, address)
     supporting = _supporting(records, groups, survivors)
-    tenant_id = str(records["tenant_id"].iloc[0]) if count else ""
+    tenant_id = str(records["tenant_id"].iloc[0]) if count else str(uuid.UUID(int=0))
 
     frame = pd.DataFrame(
         {"tenant_id": tenant_id, "property_id": property_id(tenant_id, pd.Series(keys)), "property_key": keys}, dtype=object

@@ -28,13 +28,16 @@ def sales(
     properties: pd.DataFrame,
     precedence: Precedence | None = None,
     sources: Mapping[str, Source] | None = None,
+    deals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The frame of normalize.sale: every reported sale of `properties`, once.
 
     `records` has the columns of ingest.record, `properties` at least tenant_id, property_id and property_key. A record is
     a sale when it has a price and a date. Reports of one property with the same day and price are one sale unless they
     name different instruments; the kept row is chosen by the precedence's rule for sales, and lacking dates and
-    instruments are taken from the other reports. `sale_id` is a UUID of property, day, price and instrument.
+    instruments are taken from the other reports. `deals` (property_key, sale_date, sale_price_usd, document_number,
+    seller_name) are the reports among which parcels sold together are looked for, `records` by default. `sale_id` is a
+    UUID of property, day, price and instrument.
     """
     rule_book = precedence or stated_precedence()
     known = sources if sources is not None else declared_sources()
@@ -55,7 +58,7 @@ def sales(
         giver = first_per_group(told, groups, count)
         kept[name] = found[name].iloc[np.maximum(giver, 0)].reset_index(drop=True).astype(object).where(giver >= 0, None)
     kept["tenant_id"] = str(properties["tenant_id"].iloc[0])
-    kept["exclusion_reasons"] = exclusion_reasons(kept)
+    kept["exclusion_reasons"] = exclusion_reasons(kept, found if deals is None else deals)
     kept["is_arms_length"] = kept["exclusion_reasons"].str.len() == 0
     kept["sale_id"] = _sale_ids(kept)
     kept["recording_date"] = pd.to_datetime(kept["recording_date"]).astype("datetime64[s]")
@@ -89,15 +92,16 @@ def _sale_ids(kept: pd.DataFrame) -> list[str]:
     return uuid5s(namespace, [f"{owner}|{day}|{price:.2f}|{instrument}" for owner, day, price, instrument in names])
 
 
-def exclusion_reasons(kept: pd.DataFrame) -> list[list[str]]:
+def exclusion_reasons(kept: pd.DataFrame, deals: pd.DataFrame) -> list[list[str]]:
     """Why each sale is no evidence of market value: at most three names of sale.toml, in its order; empty for a valid sale.
 
-    `kept` has sale_price_usd, sale_date, vintage_date, sale_qualification, document_number, source_name and property_id.
+    `kept` has property_key, sale_price_usd, sale_date, vintage_date, sale_qualification, document_number and seller_name;
+    `deals` as in `sales`.
     """
     checks: dict[str, NDArray[np.bool_]] = {
         "nominal_price": (kept["sale_price_usd"] < CHECKS["nominal_price"]["below_usd"]).to_numpy(),
         "source_says_unqualified": _is_unqualified(kept["sale_qualification"]),
-        "multi_parcel": _is_multi_parcel(kept),
+        "multi_parcel": _is_multi_parcel(kept, deals),
         "after_vintage": (
             (pd.to_datetime(kept["sale_date"]) - pd.to_datetime(kept["vintage_date"])).dt.days > CHECKS["after_vintage"]["days"]
         ).to_numpy(),
@@ -116,22 +120,27 @@ def _is_unqualified(sale_qualification: pd.Series) -> NDArray[np.bool_]:
     return sale_qualification.astype("string").str.strip().str.lower().isin(words).to_numpy(dtype=bool, na_value=False)
 
 
-def _is_multi_parcel(kept: pd.DataFrame) -> NDArray[np.bool_]:
-    """One price on one day over several properties: under one instrument, or without one within a source.
+def _is_multi_parcel(kept: pd.DataFrame, deals: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether one price was paid on one day for several properties: under one instrument, or by the same seller.
 
-    Without an instrument the day, the price and nothing else are alike, which chance can do too; so the parties must be
-    the same as well.
+    Day and price alone are alike by chance too often (in King County, 2014-15, every round price on most days), so
+    without an instrument the seller must be the same as well.
     """
-    is_priced = (kept["sale_price_usd"] >= CHECKS["nominal_price"]["below_usd"]).to_numpy()
-    instrument = _instrument(kept)
-    parties = kept["seller_name"].where(kept["seller_name"].notna(), None)
-    by = pd.DataFrame(
+    is_several = np.zeros(len(kept), dtype=bool)
+    for told in ("document_number", "seller_name"):
+        parcels = _deals(deals, told).drop_duplicates().groupby(["day", "cents", "told"])["property_key"].size()
+        several = parcels[parcels >= CHECKS["multi_parcel"]["at_least"]]
+        own = pd.MultiIndex.from_frame(_deals(kept, told)[["day", "cents", "told"]])
+        is_several |= own.isin(several.index) & kept[told].notna().to_numpy()
+    return is_several & (kept["sale_price_usd"] >= CHECKS["nominal_price"]["below_usd"]).to_numpy()
+
+
+def _deals(reports: pd.DataFrame, told: str) -> pd.DataFrame:
+    return pd.DataFrame(
         {
-            "day": kept["sale_date"],
-            "price": kept["sale_price_usd"],
-            "told": instrument.where(instrument.notna(), parties),
-            "property_id": kept["property_id"],
+            "day": pd.to_datetime(reports["sale_date"]).astype("datetime64[s]"),
+            "cents": (reports["sale_price_usd"].astype(float) * 100).round().astype("Int64"),
+            "told": reports[told].astype("string").str.strip().str.upper(),
+            "property_key": reports["property_key"].astype(object),
         }
     )
-    several = by.groupby(["day", "price", "told"], dropna=True)["property_id"].transform("nunique")
-    return (several.fillna(0).to_numpy() >= CHECKS["multi_parcel"]["at_least"]) & is_priced

@@ -18,14 +18,21 @@ def build(batch: Batch, warehouse: Warehouse) -> dict[str, pd.DataFrame]:
     """
     staged = warehouse.staged(batch, "ingest.record")[["property_key"]]
     closed = warehouse.frame("normalize_closed_keys", source_name=batch.source_name, batch_id=batch.batch_id)
-    keys = pd.concat([staged, closed[["property_key"]]]).drop_duplicates(ignore_index=True)
+    keys = _together(staged, closed)
+    # What was sold together is judged together, whichever of the parcels a batch brings.
+    keys = _together(keys, warehouse.frame("normalize_deals", keys=keys))
+    deals = warehouse.frame("normalize_deals", keys=keys)
     records = warehouse.frame("normalize_records", keys=keys)
     merged = merge(records)
     numbers = warehouse.derivation_ids(merged.derivations)
     properties = merged.property.assign(derivation_id=merged.property["derivation_sha256"].map(numbers))
     return {
         "normalize.property": properties.drop(columns="derivation_sha256"),
-        "normalize.sale": sales(records, merged.property),
+        "normalize.sale": sales(records, merged.property, deals=deals),
         "normalize.conflict": merged.conflicts,
         "scope": property_id(batch.tenant.tenant_id, keys["property_key"]).to_frame(),
     }
+
+
+def _together(*keys: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([frame[["property_key"]].astype(object) for frame in keys]).drop_duplicates(ignore_index=True)

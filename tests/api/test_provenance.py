@@ -1,0 +1,118 @@
+"""Provenance: every answer is the source file's own row."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import world
+from flask.testing import FlaskClient
+from issuer import LAKESIDE, bearer
+
+from api.evidence import TABLES
+from api.provenance import FIELDS
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def ask(client: FlaskClient, make_token: Callable[..., str], properties_of: dict[uuid.UUID, list[uuid.UUID]]) -> Callable[..., Any]:
+    """The provenance of the numbered property (the first is 1) of Lakeside, or of one of its fields."""
+
+    def get(number: int, field: str = "", **query: str) -> Any:
+        path = f"/api/v1/properties/{properties_of[LAKESIDE][number - 1]}/provenance{'/' if field else ''}{field}"
+        return client.get(path, headers=bearer(make_token()), query_string=query)
+
+    return get
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("field", "column"),
+    [("bedroom_count", "Beds"), ("year_built", "YrBuilt"), ("situs_raw", "Address"), ("latitude", "Lat"), ("apn_raw", "PIN")],
+)
+def test_the_raw_value_is_the_cell_of_the_landed_file(ask: Callable[..., Any], number: int, field: str, column: str) -> None:
+    source = ask(number, field).json["source"]
+    assert source["raw_values"] == {column: world.RAW_ROWS[number - 1][world.HEADER.index(column)]}
+    assert (source["file_name"], source["file_sha256"], source["row_number"]) == ("roll.csv", world.SHA256, number)
+
+
+def test_a_field_answers_with_everything_that_speaks_for_it(ask: Callable[..., Any]) -> None:
+    body = ask(2, "year_built").json
+    assert (body["value"], body["unit"], body["made"], body["source"]["rules"], body["source"]["agreement"]) == (
+        1961, "year", "copied", ["number"], "sole",
+    )  # fmt: skip
+    publication = body["publication"]
+    assert publication["publication_id"] == str(world.publication("normalize.property", world.FIRST))
+    assert (publication["batch_id"], publication["run_id"], publication["code_version"]) == ("roll-1", "normalize/manual__1", "0.1.0")
+    verdict = publication["verdict"]
+    assert (verdict["is_passed"], verdict["expectation_count"], verdict["failures"][0]["rows"]) == (True, 12, 1)
+    assert verdict["data_docs"] == "http://127.0.0.1:18000/data-docs/lakeside/validations/normalize/property/run.html"
+    assert isinstance(body["trust_pct"], int)
+    assert [(c["losing_value"], c["source_name"], c["rule"], c["source"]["row_number"]) for c in body["conflicts"]] == [
+        ("1999", "listing", "authority", 2)
+    ]
+
+
+def test_an_older_version_has_its_own_provenance(ask: Callable[..., Any]) -> None:
+    now, then = ask(1, "bedroom_count").json, ask(1, "bedroom_count", as_of="2026-02-01T00:00:00Z").json
+    assert (now["value"], then["value"]) == (2, 9)
+    assert now["publication"]["publication_id"] != then["publication"]["publication_id"]
+
+
+def test_a_computed_field_leads_to_the_records_behind_it(ask: Callable[..., Any]) -> None:
+    body = ask(1, "cell").json
+    assert body["source"] is None
+    assert {name: source["raw_values"] for name, source in body["inputs"].items()} == {
+        "latitude": {"Lat": "42.01"}, "longitude": {"Lon": "-93.61"},
+    }  # fmt: skip
+
+
+def test_a_hazard_names_the_layer_and_the_feature_that_decided(ask: Callable[..., Any]) -> None:
+    body = ask(1, "flood_zone").json
+    layer = body["layers"]["flood"]
+    assert (layer["version"], layer["snapshot_sha256"], layer["feature_row"], layer["is_synthetic"]) == ("v1", "f" * 64, 5, True)
+    assert body["inputs"]["latitude"]["row_number"] == 1
+    assert ask(1, "wildfire_score").json["layers"] == {"wildfire": None}
+
+
+def test_a_value_names_every_comparable_sale_with_its_file_and_row(ask: Callable[..., Any]) -> None:
+    body = ask(1, "estimated_value_usd").json
+    (comparable,) = body["comparables"]
+    assert (body["method"], comparable["sale_id"]) == ("comparables/1", str(world.named(LAKESIDE, "sale 2")))
+    assert (comparable["source"]["file_sha256"], comparable["source"]["row_number"]) == (world.SHA256, 2)
+    assert body["inputs"]["year_built"]["raw_values"] == {"YrBuilt": "1950"}
+
+
+def test_a_risk_names_the_hazards_it_weighs(ask: Callable[..., Any]) -> None:
+    body = ask(1, "risk_score_high").json
+    assert body["inputs"]["flood_score"] == {"value": 0.4}
+    assert body["inputs"]["heat_score"] == {"value": None}
+    assert body["layers"]["flood"]["layer_id"] == 1
+
+
+def test_the_whole_answers_for_every_promised_field_as_each_field_does(ask: Callable[..., Any]) -> None:
+    fields = ask(1).json["fields"]
+    assert set(fields) == set(FIELDS)
+    for field in ("bedroom_count", "flood_zone", "estimated_value_usd", "risk_class", "property_trust"):
+        alone = ask(1, field).json
+        assert {name: alone[name] for name in fields[field]} == fields[field]
+
+
+def test_a_sale_leads_to_its_row(ask: Callable[..., Any]) -> None:
+    (sale,) = ask(2).json["sales"]
+    assert (sale["source"]["row_number"], sale["publication"]["verdict"]["is_passed"]) == (2, True)
+
+
+def test_no_two_tables_promise_a_value_of_one_name() -> None:
+    names = [column.name for promise in TABLES for column in promise.columns if column.role == "value"]
+    assert len(names) == len(set(names)) == len(FIELDS)
+
+
+@pytest.mark.parametrize(
+    "field", ["tenant_id", "snapshot_ids", "no_such_field", "YEAR_BUILT", "year_built'--", "__class__", "%00", "year_built/x"]
+)
+def test_a_field_that_is_not_promised_is_not_found(ask: Callable[..., Any], field: str) -> None:
+    assert ask(1, field).status_code == 404
