@@ -53,11 +53,13 @@ def medians(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
 def table(title: str, figures: Sequence[Figure]) -> Table:
     """The figures as people read them."""
     shown = Table("measured", "value", "bound", "", "against", title=title, title_justify="left", box=None, header_style="dim")
+    said = ""
     for figure in figures:
         colour = {"kept": "green", "missed": "red", "": "dim"}[figure.verdict]
         sign = {"lower": "≤", "higher": "≥"}[figure.better]
         bound = "" if figure.bound is None else f"{sign} {figure.bound:,g} {figure.unit}"
-        shown.add_row(figure.name, f"{figure.value:,.2f} {figure.unit}", bound, f"[{colour}]{figure.verdict}[/{colour}]", figure.against)
+        shown.add_row(figure.name, f"{figure.value:,.2f} {figure.unit}", bound, f"[{colour}]{figure.verdict}[/{colour}]", figure.against if figure.against != said else '"')
+        said = figure.against
     return shown
 
 

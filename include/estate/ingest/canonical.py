@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,49 +34,29 @@ class Canonical:
 
 def canonical(raw: RawTable, source: Source, contract: Contract) -> Canonical:
     """Apply every mapping of `source` to `raw`; values that the contract's type cannot hold are defects too."""
-    cells = RawCells(raw)
     columns: dict[str, Series] = {}
     defects: list[DataFrame] = []
     for name, mapping in source.columns.items():
-        values, faults = _geometry_column(raw, mapping) if mapping.raw == (GEOMETRY,) else read_mapping(cells, mapping, source)
+        values, faults = _geometry_column(raw, mapping) if mapping.raw == (GEOMETRY,) else read_mapping(raw, mapping, source)
         too_large = _out_of_range(values, contract.column(name).sql_type)
         if too_large is not None:
             faults.append(too_large)
             values = values.mask(too_large.mask)
         columns[name] = values
-        defects += [defect_rows(fault, name, cells.shown(mapping)) for fault in faults]
+        defects += [defect_rows(fault, name, raw_cells(raw, mapping.raw)) for fault in faults]
     if "latitude" in columns and "longitude" in columns:
-        defects += _check_places(columns, source, cells)
+        defects += _check_places(columns, source, raw)
     return Canonical(columns, join_defects(defects))
 
 
-class RawCells:
-    """The raw columns, stripped once each however many mappings read them."""
-
-    def __init__(self, raw: RawTable) -> None:
-        self._raw = raw
-        self._stripped: dict[str, Series] = {}
-
-    def part(self, name: str) -> Series:
-        """One raw column, stripped; NA for an empty cell."""
-        if name not in self._stripped:
-            self._stripped[name] = present(self._raw.column(name))
-        return self._stripped[name]
-
-    @property
-    def blank(self) -> Series:
-        """A column for the rules that read none."""
-        return Series(pd.NA, index=self._raw.rows.index, dtype=TEXT)
-
-    def shown(self, mapping: Mapping) -> DataFrame:
-        """The raw cells that a mapping reads, as the file wrote them."""
-        names = [name for name in mapping.raw if name != GEOMETRY]
-        return DataFrame({name: self._raw.column(name) for name in names}, index=self._raw.rows.index)
+def raw_cells(raw: RawTable, names: Iterable[str]) -> DataFrame:
+    """The raw columns declared as `names`, as the file wrote them; the geometry is no cell."""
+    return DataFrame({name: raw.column(name) for name in names if name != GEOMETRY}, index=raw.rows.index)
 
 
-def read_mapping(cells: RawCells, mapping: Mapping, source: Source) -> tuple[Series, list[Fault]]:
-    """The values of one mapping over raw cells, and its faults; a faulty cell is NA."""
-    parts = [cells.part(name) for name in mapping.raw] or [cells.blank]
+def read_mapping(raw: RawTable, mapping: Mapping, source: Source) -> tuple[Series, list[Fault]]:
+    """The values of one mapping over the raw rows, and its faults; a faulty cell is NA."""
+    parts = [present(raw.column(name)) for name in mapping.raw] or [Series(pd.NA, index=raw.rows.index, dtype=TEXT)]
     return apply_rules(parts, mapping.rules, source.lookups)
 
 
@@ -129,7 +110,7 @@ def _out_of_range(values: Series, sql_type: str) -> Fault | None:
     return Fault(mask, f"is out of range: no {sql_type} is larger than {largest:,.2f}".replace(".00", "")) if mask.any() else None
 
 
-def _check_places(columns: dict[str, Series], source: Source, cells: RawCells) -> list[DataFrame]:
+def _check_places(columns: dict[str, Series], source: Source, raw: RawTable) -> list[DataFrame]:
     """Null the coordinates outside the ground that the source speaks of, and say whether they look swapped."""
     latitude, longitude = columns["latitude"], columns["longitude"]
     both = latitude.notna() & longitude.notna()
@@ -143,7 +124,7 @@ def _check_places(columns: dict[str, Series], source: Source, cells: RawCells) -
         Fault(swapped, f"lies outside {ground}: longitude and latitude look swapped"),
         Fault(outside & ~swapped, f"lies outside {ground}"),
     ]
-    shown = {name: cells.shown(source.columns[name]) for name in ("latitude", "longitude")}
+    shown = {name: raw_cells(raw, source.columns[name].raw) for name in ("latitude", "longitude")}
     return [defect_rows(fault, name, shown[name]) for fault in faults for name in shown if np.any(fault.mask)]
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas import DataFrame, Series
 
 from estate.contracts.ingest import RECORD
-from estate.ingest.canonical import RawCells, canonical, defect_rows, join_defects, nothing, read_mapping
+from estate.ingest.canonical import canonical, defect_rows, join_defects, nothing, raw_cells, read_mapping
 from estate.ingest.declaration import Source
 from estate.ingest.readers import RawTable
 from estate.ingest.rules import Fault, present
@@ -81,24 +82,21 @@ def _joined(raw: RawTable, names: tuple[str, ...]) -> Series:
 
 
 def _record_key(raw: RawTable, source: Source) -> tuple[Series, list[DataFrame]]:
-    key = _joined(raw, source.natural_key)
-    missing = key.isna()
-    key = key.fillna("")
-    repeat = key.groupby(key, sort=False).cumcount() + 1
+    joined = _joined(raw, source.natural_key)
+    missing = joined.isna()
+    key = _as_text(joined)
     # An empty key is told apart by its row, so that the faulty row can be shown and mended.
-    suffix = ("#" + repeat.astype(str)).where(repeat > 1, "")
-    unique = (key.astype(object) + suffix).where(~missing, "row " + raw.rows.index.astype(str))
-    unique = _made_unique(unique)
-    shown = DataFrame({name: raw.column(name) for name in source.natural_key})
+    key[missing] = "row " + raw.rows.index[missing].astype(str)
+    again = key.duplicated(keep=False)
+    repeat = key[again].groupby(key[again], sort=False).cumcount() + 1
+    key[again] = key[again].where(repeat == 1, key[again] + "#" + repeat.astype(str))
+    # A raw key may itself end in #2; then it is marked until it is free.
+    while (taken := key.duplicated()).any():
+        key[taken] += "#2"
+    if not missing.any():
+        return key, []
     fault = Fault(missing, f"the natural key ({', '.join(source.natural_key)}) is empty")
-    return unique, [defect_rows(fault, "record_key", shown)] if missing.any() else []
-
-
-def _made_unique(key: Series) -> Series:
-    """A raw key may itself end in ``#2``; then the number goes on until the key is free."""
-    while (again := key.duplicated()).any():
-        key = key.where(~again, key + "#2")
-    return key
+    return key, [defect_rows(fault, "record_key", raw_cells(raw, source.natural_key))]
 
 
 def _property_key(raw: RawTable, source: Source, columns: dict[str, Series]) -> tuple[Series, list[DataFrame]]:
@@ -111,18 +109,19 @@ def _property_key(raw: RawTable, source: Source, columns: dict[str, Series]) -> 
         county, apn = (_as_text(columns.get(name, nothing(index))) for name in ("county_fips", "apn"))
         values = (county + "/" + apn).where(county.notna() & apn.notna(), None)
         if source.unit_number is not None:
-            unit, _ = read_mapping(RawCells(raw), source.unit_number, source)
+            unit, _ = read_mapping(raw, source.unit_number, source)
             values = values.where(unit.isna(), values + "/" + unit.astype(object).str.upper().str.split().str.join(" "))
         names = source.columns["apn_raw"].raw if "apn_raw" in source.columns else ()
         complaint = "no parcel number, so the row is about no property"
     missing = values.isna()
-    shown = DataFrame({name: raw.column(name) for name in names}, index=index)
-    return values, [defect_rows(Fault(missing, complaint), "property_key", shown)] if missing.any() else []
+    return values, [defect_rows(Fault(missing, complaint), "property_key", raw_cells(raw, names))] if missing.any() else []
 
 
 def _as_text(values: Series) -> Series:
-    texts = values.astype(object)
-    return texts.where(texts.notna(), None)
+    if values.dtype == object:
+        return values.where(values.notna(), None)
+    # Arrow keeps one object for equal texts: a column of a few distinct values costs eight bytes a row instead of sixty.
+    return Series(pa.Array.from_pandas(values).to_pandas().to_numpy(dtype=object), index=values.index)
 
 
 def _typed(values: Series | None, sql_type: str, index: pd.Index) -> Series:
