@@ -58,7 +58,13 @@ def table(title: str, figures: Sequence[Figure]) -> Table:
         colour = {"kept": "green", "missed": "red", "": "dim"}[figure.verdict]
         sign = {"lower": "≤", "higher": "≥"}[figure.better]
         bound = "" if figure.bound is None else f"{sign} {figure.bound:,g} {figure.unit}"
-        shown.add_row(figure.name, f"{figure.value:,.2f} {figure.unit}", bound, f"[{colour}]{figure.verdict}[/{colour}]", figure.against if figure.against != said else '"')
+        shown.add_row(
+            figure.name,
+            f"{figure.value:,.2f} {figure.unit}",
+            bound,
+            f"[{colour}]{figure.verdict}[/{colour}]",
+            figure.against if figure.against != said else '"',
+        )
         said = figure.against
     return shown
 

@@ -71,7 +71,9 @@ def sales(rows: int) -> pd.DataFrame:
     grade = np.clip(np.rint(3.5 + 0.0017 * area + random.normal(0, 0.7, rows)), 3, 13).astype(int)
     longitude, latitude = random.uniform(spatial.WEST, spatial.EAST, rows), random.uniform(spatial.SOUTH, spatial.NORTH, rows)
     built = random.integers(1900, 2015, rows)
-    price = np.exp(8.1 + 0.6 * np.log(area) + 0.08 * grade + 0.3 * np.sin(9 * longitude) + 0.3 * np.cos(9 * latitude) + random.normal(0, 0.18, rows))
+    price = np.exp(
+        8.1 + 0.6 * np.log(area) + 0.08 * grade + 0.3 * np.sin(9 * longitude) + 0.3 * np.cos(9 * latitude) + random.normal(0, 0.18, rows)
+    )
     day = pd.Timestamp("2014-05-02") + pd.to_timedelta(random.integers(0, 385, rows), "D")
     basement = np.where(random.random(rows) < 0.4, area // 4, 0)
     lot = np.clip(np.exp(random.normal(9.0, 0.9, rows)), 600, 1_000_000).astype(int)

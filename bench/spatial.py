@@ -38,7 +38,9 @@ def measure(rows: int, console: Console) -> list[Figure]:
     random = np.random.default_rng(7)
     longitude, latitude = random.uniform(WEST, EAST, rows), random.uniform(SOUTH, NORTH, rows)
     took, hit_count = _join(shapely.points(longitude, latitude), pieces)
-    properties = pd.DataFrame({"property_id": np.arange(rows).astype(str), "longitude": longitude, "latitude": latitude, "parcel_geom": None})
+    properties = pd.DataFrame(
+        {"property_id": np.arange(rows).astype(str), "longitude": longitude, "latitude": latitude, "parcel_geom": None}
+    )
     whole = seconds(lambda: exposure(properties, pieces), time.process_time)
     fastest = min(("shapely STRtree", "DuckDB spatial"), key=lambda peer: took[peer])
     against = f"{fastest}, the faster of shapely's STRtree on points and DuckDB {duckdb.__version__} spatial, on the same pieces"

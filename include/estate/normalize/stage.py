@@ -9,30 +9,45 @@ from estate.normalize.property import merge, property_id
 from estate.normalize.sale import sales
 from estate.warehouse import Warehouse
 
+# Properties merged at a time: keeps the memory of a build independent of the size of the batch, and its time linear.
+_PROPERTIES_AT_A_TIME = 100_000
+
 
 def build(batch: Batch, warehouse: Warehouse) -> dict[str, pd.DataFrame]:
     """Build normalize.property, normalize.sale and normalize.conflict for the properties that the batch speaks of.
 
-    These are the properties of its records, and those of which it closed a record; one that no source speaks of any more
-    stands in ``scope`` without a row, and is closed.
+    These are the properties of its records, those of which it closed a record, and those sold together with one of them.
+    One that no source speaks of any more stands in ``scope`` without a row, and is closed.
     """
-    staged = warehouse.staged(batch, "ingest.record")[["property_key"]]
+    staged = warehouse.staged(batch, "ingest.record")
     closed = warehouse.frame("normalize_closed_keys", source_name=batch.source_name, batch_id=batch.batch_id)
-    keys = _together(staged, closed)
-    # What was sold together is judged together, whichever of the parcels a batch brings.
-    keys = _together(keys, warehouse.frame("normalize_deals", keys=keys))
-    deals = warehouse.frame("normalize_deals", keys=keys)
+    spoken_of = _together(staged, closed)
+    keys = _together(spoken_of, warehouse.frame("normalize_deals", keys=spoken_of))
+    pieces = [
+        _build_piece(warehouse, keys.iloc[start : start + _PROPERTIES_AT_A_TIME]) for start in range(0, len(keys), _PROPERTIES_AT_A_TIME)
+    ]
+    tables = {name: _stacked([piece[name] for piece in pieces]) for name in ("normalize.property", "normalize.sale", "normalize.conflict")}
+    return {**tables, "scope": property_id(batch.tenant.tenant_id, keys["property_key"]).to_frame()}
+
+
+def _build_piece(warehouse: Warehouse, keys: pd.DataFrame) -> dict[str, pd.DataFrame]:
     records = warehouse.frame("normalize_records", keys=keys)
     merged = merge(records)
     numbers = warehouse.derivation_ids(merged.derivations)
     properties = merged.property.assign(derivation_id=merged.property["derivation_sha256"].map(numbers))
     return {
         "normalize.property": properties.drop(columns="derivation_sha256"),
-        "normalize.sale": sales(records, merged.property, deals=deals),
+        "normalize.sale": sales(records, merged.property, deals=warehouse.frame("normalize_deals", keys=keys)),
         "normalize.conflict": merged.conflicts,
-        "scope": property_id(batch.tenant.tenant_id, keys["property_key"]).to_frame(),
     }
 
 
-def _together(*keys: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([frame[["property_key"]].astype(object) for frame in keys]).drop_duplicates(ignore_index=True)
+def _together(*frames: pd.DataFrame) -> pd.DataFrame:
+    """The distinct property keys of several frames."""
+    return pd.concat([frame[["property_key"]].astype(object) for frame in frames]).drop_duplicates(ignore_index=True)
+
+
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Pieces of one table under each other; an empty piece has no types of its own and says nothing."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else frames[0]
