@@ -106,13 +106,14 @@ class Evidence:
         }
 
 
-def _named(found: Row, columns: list[str]) -> dict[str, str | None]:
+def _named(found: Row, columns: list[str]) -> dict[str, str]:
     """The raw cells of the named columns; a column that the file calls otherwise is found by its declared other name."""
     declared = sources().get(found["source_name"])
     renames = declared.renames if declared else {}
     cells = dict(zip((renames.get(name, name) for name in found["header"]), found["raw_row"] or (), strict=False))
     cells |= dict(zip(found["header"], found["raw_row"] or (), strict=False))
-    return {name: cells.get(name) for name in columns}
+    # A geometry is no cell of the file's table: it stands among the columns and has no raw value here.
+    return {name: cells[name] for name in columns if name in cells}
 
 
 def gather(reading: Reading, asked: Row, docs_url: str | None) -> Evidence | None:
@@ -120,7 +121,8 @@ def gather(reading: Reading, asked: Row, docs_url: str | None) -> Evidence | Non
     subject = reading.row("api_property", asked)
     if subject is None:
         return None
-    rows: dict[str, Row | None] = {"normalize.property": subject} | {table: reading.row(name, asked) for table, name in _QUERIES.items()}
+    rows: dict[str, Row | None] = {"normalize.property": subject}
+    rows.update({table: reading.row(name, asked) for table, name in _QUERIES.items()})
     exposure = rows["hazard.exposure"]
     conflicts, comparables, sold = reading.rows("api_conflicts", asked), reading.rows("api_comparables", asked), sales(reading, asked)
     compared = [row["sale_id"] for row in comparables]

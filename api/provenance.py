@@ -71,15 +71,17 @@ def _answer(evidence: Evidence, field: str) -> dict[str, Any]:
     column = promise.column(field)
     row = evidence.row(promise)
     assert row is not None  # the callers have looked  # noqa: S101
+    origin = _ORIGIN[promise.name](evidence, field)
     return {
         "field": field,
         "table": promise.name,
         "meaning": column.meaning,
         "unit": column.unit or None,
         "value": geometry(row[field]) if field == "parcel_geom" else row[field],
-        "made": column.made,
+        # The same field may be copied from one source and parsed out of another: the record's own word goes first.
+        "made": origin["source"]["made"] if origin["source"] else column.made,
         "made_from": column.made_from,
-        **_ORIGIN[promise.name](evidence, field),
+        **origin,
         "trust_pct": evidence.trust_pct.get(field),
         "conflicts": [evidence.conflict(conflict) for conflict in evidence.conflicts if conflict["field_name"] == field],
         "publication": evidence.publication(row),

@@ -45,11 +45,11 @@ def database(machine: Layout, name: str) -> Iterator[str]:
     """A migrated database and a bucket, both called `name`, to which the settings point meanwhile; yields the superuser's address."""
     postgres.bootstrap(machine, name)
     servers.migrate(machine, name)
-    (machine["s3"] / name).mkdir(exist_ok=True)
     before = dict(os.environ)
     os.environ.update(platform_variables(machine, name, name))
     _forget()
     try:
+        landing.client().create_bucket(Bucket=name)  # a folder made beside the server is not seen until its listing expires
         yield database_url(machine, "postgres", name)
     finally:
         os.environ.clear()

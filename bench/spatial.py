@@ -125,7 +125,7 @@ def _join(points: overlay.Geometries, pieces: pd.DataFrame) -> tuple[dict[str, f
     ways: dict[str, Callable[[], None]] = {"hits": hits, "deciding": deciding, "shapely STRtree": plain, "DuckDB spatial": duck}
     took = medians([{name: seconds(way, time.process_time) for name, way in ways.items()} for _ in range(ROUNDS)])
     columns = database.execute("SELECT place, feature FROM hit").fetchnumpy()
-    found["DuckDB spatial"] = np.sort(_coded(columns["place"], columns["feature"]))
+    found["DuckDB spatial"] = np.sort(_coded(np.asarray(columns["place"]), np.asarray(columns["feature"])))
     same = found["shapely STRtree"]
     assert np.array_equal(np.sort(found["hits"]), same)
     assert np.array_equal(found["DuckDB spatial"], same)

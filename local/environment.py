@@ -90,6 +90,7 @@ def airflow_variables(machine: Layout) -> dict[str, str]:
         # The defaults (1 s and 5 s) leave a second between tasks, and report a failed task five seconds late.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # several tasks at once use the cores better than one task's threads, and fork safely
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(machine["logs"] / "tasks"),
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "real-estate-os",

@@ -73,8 +73,8 @@ def batch(tenant: Tenant, source: str = SOURCE, vintage: date = VINTAGE, name: s
 def verdict(connection: psycopg.Connection[Any], judged: Batch, table: str, rows: pa.Table, **said: Any) -> uuid.UUID:
     """Write down that `rows` passed, or what `said` says instead; returns the verdict's identifier."""
     row = {
-        "tenant_id": judged.tenant.tenant_id, "verdict_id": uuid.uuid4(), "batch_id": judged.batch_id, "table_name": table, "is_passed": True,
-        "rows_in": rows.num_rows, "rows_quarantined": 0, "expectation_count": 1, "failures": "[]", "suite_sha256": "x",
+        "tenant_id": judged.tenant.tenant_id, "verdict_id": uuid.uuid4(), "batch_id": judged.batch_id, "table_name": table,
+        "is_passed": True, "rows_in": rows.num_rows, "rows_quarantined": 0, "expectation_count": 1, "failures": "[]", "suite_sha256": "x",
         "judged_sha256": frame_sha256(rows), "run_id": judged.run_id, "judged_at": datetime.now(UTC),
     } | said  # fmt: skip
     insert(connection, "provenance.verdict", row)

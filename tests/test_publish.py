@@ -39,7 +39,7 @@ def tenant():
 def versions(tenant, number):
     with Warehouse(tenant) as warehouse, warehouse.transaction() as connection:
         return connection.execute(
-            "SELECT flood_score, published_at, superseded_at = 'infinity' FROM hazard.exposure WHERE property_id = %s ORDER BY published_at",
+            "SELECT flood_score, published_at, superseded_at = 'infinity' FROM hazard.exposure WHERE property_id = %s ORDER BY 2",
             (thing_id(number),),
         ).fetchall()
 

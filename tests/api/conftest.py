@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,17 @@ def jwks_file(signing_key: RSAPrivateKey, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def make_token(signing_key: RSAPrivateKey) -> Callable[..., str]:
-    """A token as the issuer would sign it; keywords replace claims, None leaves one out."""
+    """A token as the issuer would sign it; keywords replace claims, None leaves one out, a timedelta counts from now."""
 
     def make(tenant: Any = LAKESIDE, *, key: Any = None, headers: dict[str, Any] | None = None, alg: str = "RS256", **claims: Any) -> str:
         now = int(time.time())
         tenant_id = str(tenant) if isinstance(tenant, uuid.UUID) else tenant
         content = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "iat": now, "exp": now + 300, "tenant_id": tenant_id, **claims}
-        content = {name: value for name, value in content.items() if value is not None}
+        content = {
+            name: now + int(value.total_seconds()) if isinstance(value, timedelta) else value
+            for name, value in content.items()
+            if value is not None
+        }
         # PyJWT's own encode would refuse some of the claims that the tests send.
         return jwt.PyJWS().encode(json.dumps(content).encode(), key or signing_key, alg, {"kid": "k1", "typ": "at+jwt", **(headers or {})})
 

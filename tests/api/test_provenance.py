@@ -101,6 +101,11 @@ def test_the_whole_answers_for_every_promised_field_as_each_field_does(ask: Call
         assert {name: alone[name] for name in fields[field]} == fields[field]
 
 
+def test_the_record_says_how_a_field_was_made_and_a_geometry_has_no_raw_cell(ask: Callable[..., Any]) -> None:
+    body = ask(1, "parcel_geom").json
+    assert (body["made"], body["source"]["columns"], body["source"]["raw_values"]) == ("inferred", ["geometry"], {})
+
+
 def test_a_sale_leads_to_its_row(ask: Callable[..., Any]) -> None:
     (sale,) = ask(2).json["sales"]
     assert (sale["source"]["row_number"], sale["publication"]["verdict"]["is_passed"]) == (2, True)

@@ -75,3 +75,13 @@ def test_a_parcel_sold_together_with_one_of_the_batch_is_built_with_it(tenant, m
     built = _built(work, staged, monkeypatch)
     assert built["normalize.sale"]["exclusion_reasons"].tolist() == [["multi_parcel"]] * 2
     assert len(built["normalize.property"]) == 2
+
+
+def test_a_property_that_no_source_speaks_of_any_more_stands_in_scope_without_a_row(tenant, monkeypatch):
+    first = records(tenant, {"gone": None, "stays": None}, source=REGISTER)
+    publish_frame(batch(tenant, source=REGISTER), first, table="ingest.record")
+    work, newer = batch(tenant, source=REGISTER), records(tenant, {"stays": None}, source=REGISTER)
+    publish_frame(work, newer, table="ingest.record", scope=[REGISTER])
+    built = _built(work, newer, monkeypatch)
+    assert built["normalize.property"]["property_key"].tolist() == ["stays"]
+    assert len(built["scope"]) == 2

@@ -21,6 +21,10 @@ from estate.normalize.survivorship import precedence as stated_precedence
 
 CHECKS: dict[str, Any] = tomllib.loads(resources.files("estate.normalize").joinpath("sale.toml").read_text(encoding="utf-8"))
 _MOST_REASONS = 3
+_READ = (
+    "source_name", "record_key", "snapshot_id", "row_number", "vintage_date", "property_key", "list_date", "sale_price_usd", "sale_date",
+    "recording_date", "document_number", "sale_qualification", "seller_name",
+)  # fmt: skip
 
 
 def sales(
@@ -42,8 +46,8 @@ def sales(
     rule_book = precedence or stated_precedence()
     known = sources if sources is not None else declared_sources()
     owner = pd.Series(properties["property_id"].to_numpy(), index=properties["property_key"].to_numpy())
-    found = records[records["sale_price_usd"].notna() & records["sale_date"].notna() & records["property_key"].isin(owner.index)]
-    found = found.reset_index(drop=True)
+    is_sale = records["sale_price_usd"].notna() & records["sale_date"].notna() & records["property_key"].isin(owner.index)
+    found = records.loc[is_sale, list(_READ)].reset_index(drop=True)
     found["property_id"] = owner.reindex(found["property_key"]).to_numpy()
     found["sale_date"] = pd.to_datetime(found["sale_date"]).astype("datetime64[s]")
     found["sale_price_usd"] = found["sale_price_usd"].astype(float).round(2)
@@ -128,6 +132,8 @@ def _is_multi_parcel(kept: pd.DataFrame, deals: pd.DataFrame) -> NDArray[np.bool
     """
     is_several = np.zeros(len(kept), dtype=bool)
     for told in ("document_number", "seller_name"):
+        if not kept[told].notna().any():
+            continue
         parcels = _deals(deals, told).drop_duplicates().groupby(["day", "cents", "told"])["property_key"].size()
         several = parcels[parcels >= CHECKS["multi_parcel"]["at_least"]]
         own = pd.MultiIndex.from_frame(_deals(kept, told)[["day", "cents", "told"]])
