@@ -38,7 +38,7 @@ def measure(rows: int, console: Console) -> list[Figure]:
     large: dict[str, dict[str, float]] = {}
     with machine.stores(console) as servers:
         for number, times in enumerate(_RUNS):
-            with machine.database(servers, f"growth_{number}"):
+            with machine.database(servers, f"growth{number}"):
                 console.print(f"{times * rows:,} properties")
                 measured = _run(times * rows, console)
             if times == 1:

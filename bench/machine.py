@@ -57,7 +57,7 @@ def database(machine: Layout, name: str) -> Iterator[str]:
         _forget()
         with psycopg.connect(database_url(machine, "postgres", "postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        shutil.rmtree(machine["s3"] / name)
+        shutil.rmtree(machine["s3"] / name, ignore_errors=True)
 
 
 def server_folder(machine: Layout) -> Path:

@@ -24,3 +24,10 @@ def read(machine: Layout, tenant: Tenant, name: str, run_ids: Sequence[str] = ()
 def ledger(machine: Layout, tenant: Tenant) -> int:
     """The number of the newest publication; as long as it stays, nothing of the tenant's published tables has changed."""
     return int(read(machine, tenant, "summary_ledger")[0]["publication_id"])
+
+
+def is_refused(machine: Layout, tenant: Tenant, run_id: str) -> bool:
+    """Whether a gate or the landing has refused what this run brought."""
+    verdicts = read(machine, tenant, "summary_tables", [run_id])
+    landings = read(machine, tenant, "summary_landings", [run_id])
+    return any(not row["is_passed"] for row in verdicts) or any(row["outcome"] == "refused" for row in landings)

@@ -3,7 +3,7 @@
 #
 #     local/bootstrap.sh run|demo|dev      (run: the runtime; demo: and the sample data; dev: and the tools of checks and tests)
 #
-# Installs missing system packages (as root or by passwordless sudo; else prints the line to run), makes .venv with Python 3.11 or
+# ESTATE_PYTHON names the interpreter to prefer. Installs missing system packages (as root or by passwordless sudo; else prints the line to run), makes .venv with Python 3.11 or
 # 3.12, and installs the locks by hash. Does nothing in a few milliseconds when all is there and the locks have not changed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -55,7 +55,7 @@ and then the same make command again"
 }
 
 find_python() {
-  for python in python3.12 python3.11 python3 "$HOME"/.pyenv/versions/3.12.*/bin/python "$HOME"/.pyenv/versions/3.11.*/bin/python; do
+  for python in ${ESTATE_PYTHON:-} python3.12 python3.11 python3 "$HOME"/.pyenv/versions/3.12.*/bin/python "$HOME"/.pyenv/versions/3.11.*/bin/python; do
     "$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null || continue
     "$python" -c 'import sys; print(sys.executable)'
     return 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from local import books, servers, summary
@@ -64,7 +65,7 @@ def demonstrate(machine: Layout, data: Path | None) -> int:
         done += runs
     problems += summary.show(machine, progress, [run.name for run in done])
     for problem in problems:
-        progress.line(f"[red]not as expected[/red]: {problem}")
+        progress.line(f"[red]not as expected[/red]: {escape(problem)}")
     progress.line("[green]done, all as expected[/green]" if not problems else f"[red]{len(problems)} not as expected[/red]")
     return len(problems)
 
@@ -125,13 +126,15 @@ def _judge(machine: Layout, airflow: Airflow, run: Started, progress: Progress) 
     failed = [task for task, state in run.tasks.items() if state == "failed"]
     for task in failed:
         reason = airflow.failure(run.plan.dag, run.run_id, task)
-        progress.line(f"{run.plan.title}: {task} [red]failed[/red]: {reason}")
+        progress.line(f"{run.plan.title}: {task} [red]failed[/red]: {escape(reason)}")
         progress.line(f"  in the browser: {airflow.page(run.plan.dag, run.run_id, task)}")
     if run.plan.expect == "published":
         return "" if run.state == "success" else f"{run.plan.title} ended {run.state}"
     if run.state != "failed":
         return f"{run.plan.title} was to be refused and ended {run.state}"
     tenant = tenants()[run.plan.tenant or ""]
+    if not books.is_refused(machine, tenant, run.name):
+        return f"{run.plan.title} failed, but no gate and no landing refused it"
     after = books.ledger(machine, tenant)
     if after != run.ledger_before:
         return f"{run.plan.title} was refused, yet publication {after} of {tenant.slug} is newer than it"

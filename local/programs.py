@@ -61,7 +61,7 @@ def services(machine: Layout) -> list[Program]:
         Program("dag-processor", "Airflow DAG processor", "", [*_PYTHON, "airflow", "dag-processor"],
                 lambda: _airflow_health(machine, "dag_processor"), airflow),
         Program("airflow", "Airflow UI and REST", "airflow", [*_PYTHON, "airflow", "api-server"],
-                lambda: _airflow_health(machine, "metadatabase"), airflow),
+                lambda: _airflow_health(machine, "metadatabase") and _is_warm(machine), airflow),
         Program("api", "API", "api", [
             *_PYTHON, "gunicorn", "--bind", f"127.0.0.1:{machine.ports['api']}", "--worker-class", "gthread", "--workers", "2",
             "--threads", "8", "--worker-tmp-dir", str(machine["api"]), "api:create_app()",
@@ -123,9 +123,9 @@ def inherited_variables(machine: Layout) -> dict[str, str]:
     }
 
 
-def _answers(url: str, status: int | None = None) -> bool:
+def _answers(url: str, status: int | None = None, seconds: float = 5) -> bool:
     try:
-        answer = requests.get(url, timeout=5)
+        answer = requests.get(url, timeout=seconds)
     except requests.RequestException:
         return False
     return status is None or answer.status_code == status
@@ -137,3 +137,8 @@ def _airflow_health(machine: Layout, part: str) -> bool:
         return answer.ok and answer.json()[part]["status"] == "healthy"
     except requests.RequestException:
         return False
+
+
+def _is_warm(machine: Layout) -> bool:
+    """Whether the interface through which tasks report is built; its first answer takes seconds, which the first task would pay."""
+    return _answers(machine.url("airflow") + "/execution/health", 200, seconds=60)

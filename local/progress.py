@@ -14,7 +14,9 @@ class Progress:
     """Lines of what was done and when, for one command."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = 160  # a file or a pipe has no width; 80 would cut the tables
         self._began = time.monotonic()
         self._waiting: list[str] = []
         self._status: Status | None = None
@@ -26,7 +28,7 @@ class Progress:
 
     def line(self, text: str) -> None:
         """Say one thing that is done."""
-        self.console.print(f"[dim]{self.seconds:6.1f} s[/dim]  {text}")
+        self.console.print(f"[dim]{self.seconds:6.1f} s[/dim]  {text}", soft_wrap=True)
 
     def waiting_for(self, text: str) -> None:
         """Show what is being waited for; on a terminal only, replaced by the next."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import requests
+from rich.markup import escape
 from rich.table import Table
 
 from estate.contracts import STAGES
@@ -47,7 +48,7 @@ def _landings(rows: list[dict[str, Any]]) -> Table:
     table = Table("source", "file", "outcome", "rows", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for row in rows:
         outcome = f"{row['outcome']}: {row['reason']}" if row["reason"] else row["outcome"]
-        table.add_row(row["source_name"], row["file_name"], outcome, _number(row["row_count"]))
+        table.add_row(row["source_name"], escape(row["file_name"]), escape(outcome), _number(row["row_count"]))
     return table
 
 
@@ -87,22 +88,20 @@ def _property(machine: Layout, progress: Progress, tenant: Tenant, property_id: 
     progress.console.rule(f"[bold]one property, whole[/bold] ({property_id})", align="left", style="dim")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for title, text in (*_described(whole), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
-        table.add_row(f"[dim]{title}[/dim]", text)
+        table.add_row(f"[dim]{title}[/dim]", escape(text))
     progress.console.print(table)
     return []
 
 
 def _described(whole: dict[str, Any]) -> list[tuple[str, str]]:
     known = {name: value for name, value in whole["attributes"].items() if value is not None}
-    lines = [("property", ", ".join(f"{name} {value}" for name, value in known.items()))]
+    lines = [("property", ", ".join(f"{name} {_short(value)}" for name, value in known.items()))]
     value, risk, trust = whole["value"], whole["risk"], whole["trust"]
     if value:
         level = round(100 * value["interval_level"])
-        lines.append((
-            "value",
-            f"[bold]${value['estimated_value_usd']:,.0f}[/bold], {level} % interval ${value['value_low_usd']:,.0f} to "
-            f"${value['value_high_usd']:,.0f}, from {value['comparable_count']} comparables on {value['valuation_date']}",
-        ))  # fmt: skip
+        interval = f"{level} % interval ${value['value_low_usd']:,.0f} to ${value['value_high_usd']:,.0f}"
+        carried = f"from {value['comparable_count']} comparables on {value['valuation_date']}"
+        lines.append(("value", f"${value['estimated_value_usd']:,.0f}, {interval}, {carried}"))
     if risk:
         lines.append(("risk", f"{risk['risk_class']}, {risk['risk_score_low']:.0f} to {risk['risk_score_high']:.0f} of 100"))
     if trust:
@@ -114,9 +113,9 @@ def _hazards(hazards: dict[str, Any] | None) -> list[tuple[str, str]]:
     lines = []
     for name in ("flood", "wildfire", "heat", "seismic"):
         found = (hazards or {}).get(name) or {}
-        known = [f"{key} {value}" for key, value in found.items() if key != "layer" and value is not None]
+        known = [f"{key} {_short(value)}" for key, value in found.items() if key != "layer" and value is not None]
         layer = found.get("layer")
-        source = f" [dim](layer {layer['source_name']}{', synthetic' if layer.get('is_synthetic') else ''})[/dim]" if layer else ""
+        source = f" (layer {layer['source_name']}{', synthetic' if layer['is_synthetic'] else ''})" if layer else ""
         lines.append((name, (", ".join(known) or "unknown") + source))
     return lines
 
@@ -134,12 +133,14 @@ def _origins(fields: dict[str, Any]) -> list[tuple[str, str]]:
             else f"{answer['made']} from {', '.join(answer['made_from'][:3])} …"
         )
         trust = f", trust {answer['trust_pct']} %" if answer["trust_pct"] is not None else ""
-        lines.append((f"where {name} comes from", f"{answer['value']}: {where}{trust}"))
+        lines.append((f"where {name} comes from", f"{_short(answer['value'])}: {where}{trust}"))
     return lines
 
 
 def _addresses(machine: Layout, progress: Progress, example: tuple[Tenant, str] | None) -> None:
-    print_line = progress.console.print
+    def print_line(text: str) -> None:
+        progress.console.print(text, soft_wrap=True, markup=False)
+
     progress.console.rule("[bold]look further", align="left", style="dim")
     users = ", ".join(f"{user} / {machine.secrets[f'{user}_password']}" for user in AIRFLOW_USERS)
     print_line(f"Airflow    {machine.url('airflow')}  (user / password: {users})")
@@ -154,3 +155,10 @@ def _addresses(machine: Layout, progress: Progress, example: tuple[Tenant, str] 
 
 def _number(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
+
+
+def _short(value: object) -> object:
+    """A number as people write it: three significant digits below a thousand, whole above."""
+    if not isinstance(value, float):
+        return value
+    return f"{value:,.0f}" if abs(value) >= 1000 or value.is_integer() else f"{value:.3g}"

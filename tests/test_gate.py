@@ -210,3 +210,38 @@ def test_judging_does_not_change_the_rows(judged):
     before = rows.to_pydict()
     judged([], in_range(up_to=0.5), rows=rows)
     assert rows.to_pydict() == before
+
+
+# Batches of many slices
+
+
+@pytest.fixture
+def small_slices(monkeypatch):
+    """Three rows a slice."""
+    monkeypatch.setattr("estate.gate.SLICE_ROWS", 3)
+    monkeypatch.setattr("estate.staged.SLICE_ROWS", 3)
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_rows_are_counted_and_named_over_all_slices(judged):
+    verdict = judged([0.1, 0.2, 0.3, 4.0, 0.5, 0.6, 0.7, 8.0], in_range(up_to=0.25))
+    assert verdict.rejected == [3, 7]
+    assert outcomes(verdict) == [("column_values_to_be_between", 2, "quarantined")]
+    assert outcomes(judged([0.1, 0.2, 0.3, 4.0, 0.5, 0.6, 0.7, 8.0], in_range(up_to=0.2))) == [
+        ("column_values_to_be_between", 2, "refused")
+    ]
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_a_key_that_comes_twice_in_two_slices_refuses(judged):
+    rows = exposures(TENANT, dict.fromkeys(range(7), 0.5))
+    rows.loc[6, "property_id"] = rows.loc[0, "property_id"]
+    verdict = judged([], expect("column_values_to_be_unique", column="property_id"), rows=frame_to_arrow(rows, PROMISE))
+    assert not verdict.is_passed
+    assert outcomes(verdict) == [("key_is_unique", 7, "refused")]
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_the_page_named_is_one_that_shows_a_failure(judged):
+    verdict = judged([0.1, 0.2, 0.3, 4.4321, 0.5, 0.6], in_range())
+    assert b"4.4321" in verdict.docs[verdict.docs_page]

@@ -50,7 +50,8 @@ def built(monkeypatch):
     """Build these frames, in place of what the stage would build."""
 
     def build(stage, work, *frames):
-        module = types.SimpleNamespace(build=lambda *_: dict(zip((p.name for p in published_by(stage)), frames, strict=True)))
+        tables = dict(zip((promise.name for promise in published_by(stage)), frames, strict=True))
+        module = types.SimpleNamespace(build=lambda *_: iter([tables]))
         monkeypatch.setitem(sys.modules, f"estate.{stage}.stage", module)
         build_stage(stage, work)
         return work
@@ -90,7 +91,10 @@ def objects(servers, bucket, prefix):
     for page in servers.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
             key = entry["Key"]
-            yield key, str(landing.get_frame(key).to_pylist()) if key.endswith(".parquet") else landing.get(key).decode("utf-8", "replace")
+            yield (
+                key,
+                str(landing.get_rows(key).table().to_pylist()) if key.endswith(".parquet") else landing.get(key).decode("utf-8", "replace"),
+            )
 
 
 # A refused batch
@@ -184,7 +188,7 @@ def test_data_docs_lie_under_the_tenant_s_prefix_on_good_and_bad_runs(servers, s
 
 def gate_in_child(tenant, name, scores, gate):
     """Build, gate and publish in a process of its own."""
-    module = types.SimpleNamespace(build=lambda *_: {EXPOSURE: exposures(tenant, scores)})
+    module = types.SimpleNamespace(build=lambda *_: iter([{EXPOSURE: exposures(tenant, scores)}]))
     sys.modules["estate.hazard.stage"] = module
     work = batch(tenant, SOURCE, VINTAGE, name)
     stages.build_stage("hazard", work)

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from estate.contracts import Contract
+from estate.staged import StagedRows, slices_of
 
-_BLOCK_ROWS = 50_000
 _ARROW = {
     "uuid": pa.string(),
     "text": pa.string(),
@@ -82,13 +82,16 @@ def _array(values: pd.Series, kind: pa.DataType) -> pa.Array:
     return array.cast(kind)
 
 
-def copy_body(rows: pa.Table) -> Iterator[bytes]:
-    """`rows` in blocks of CSV that PostgreSQL's COPY reads: null is empty and unquoted, every text is quoted."""
-    flat = pa.table([_flat(column) for column in rows.columns], names=rows.column_names)
+def copy_body(rows: pa.Table | StagedRows) -> Iterator[bytes]:
+    """`rows` in blocks of CSV that PostgreSQL's COPY reads: null is empty and unquoted, every text is quoted.
+
+    The bytes do not depend on how the rows are cut into slices.
+    """
     options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
-    for start in range(0, flat.num_rows, _BLOCK_ROWS):
+    for part in slices_of(rows):
+        flat = pa.table([_flat(column) for column in part.columns], names=part.column_names)
         sink = io.BytesIO()
-        pacsv.write_csv(flat.slice(start, _BLOCK_ROWS), sink, write_options=options)
+        pacsv.write_csv(flat, sink, write_options=options)
         yield sink.getvalue()
 
 

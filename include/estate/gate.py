@@ -12,9 +12,11 @@ import json
 import os
 import uuid
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +26,14 @@ import pyarrow as pa
 from estate.batch import content_sha256
 from estate.contracts import Contract
 from estate.settings import ROOT
+from estate.staged import SLICE_ROWS, StagedRows, columns_of, slices_of
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.render.view import DefaultJinjaPageView
 
 SUITES = ROOT / "gx" / "expectations"
+_PAGES = 10  # a batch of many slices keeps the page of its first and of the first that fail; more would be read by nobody
 UNREADABLE = "value_could_not_be_read"
 PARENT_QUARANTINED = "parent_row_was_quarantined"
 
@@ -85,8 +89,8 @@ def suite_path(contract: Contract) -> Path:
     return SUITES / contract.schema / f"{contract.table}.json"
 
 
-def judge(contract: Contract, rows: pa.Table, run_name: str, defects: pd.DataFrame | None = None) -> Verdict:
-    """Judge the staged `rows` of `contract`.
+def judge(contract: Contract, rows: pa.Table | StagedRows, run_name: str, defects: pd.DataFrame | None = None) -> Verdict:
+    """Judge the staged `rows` of `contract`, a slice in memory at a time.
 
     `defects` names cells that could not be read (columns position, field_name, reason): their rows go to quarantine as if
     an expectation had failed, up to the suite's ``defects_up_to``. `run_name` names the run in the Data Docs.
@@ -100,17 +104,53 @@ def judge(contract: Contract, rows: pa.Table, run_name: str, defects: pd.DataFra
         return verdict if contract.may_be_empty else _refused(verdict, "batch_has_rows", "an empty batch proves nothing")
     if defects is not None and len(defects):
         _quarantine_defects(verdict, defects, suite.get("meta", {}).get("defects_up_to", 0.0))
-    frame = rows.to_pandas(date_as_object=False)
+    if rows.num_rows > SLICE_ROWS and not _is_unique(rows, contract.key):
+        _refused(verdict, "key_is_unique", "two rows of one key; a suite sees this within a slice only")
     checkpoint = _Checkpoint(contract, suite["expectations"], run_name)
-    _weigh(verdict, checkpoint.run(frame), checkpoint, frame)
+    _weigh(verdict, _found(checkpoint, rows), checkpoint, rows)
     if verdict.rejected and verdict.is_passed:
-        rest = frame.drop(index=verdict.rejected)
-        if rest.empty:
+        if len(verdict.rejected) == verdict.rows_in:
             _refused(verdict, "batch_has_rows", "quarantine left nothing to publish")
         else:
-            _require_success(verdict, checkpoint.run(rest), checkpoint)
+            _require_success(verdict, _found(checkpoint, rows, set(verdict.rejected)), checkpoint)
     verdict.docs, verdict.docs_page = checkpoint.docs, checkpoint.first_page
     return verdict
+
+
+@dataclass(slots=True)
+class _Finding:
+    """What one expectation found over all slices; `failed_slices` names those in which it did not hold."""
+
+    raised: str = ""
+    count: int = 0
+    failed_slices: list[int] = field(default_factory=list)
+
+
+def _frames(rows: pa.Table | StagedRows, left_out: set[int] | None = None) -> Iterator[pd.DataFrame]:
+    """Each slice as a frame indexed by position in the whole table, without the rows left out; never an empty one."""
+    start = 0
+    for part in slices_of(rows):
+        frame = part.to_pandas(date_as_object=False)
+        frame.index = pd.RangeIndex(start, start + len(frame))
+        start += len(frame)
+        yield frame.drop(index=list(left_out.intersection(frame.index))) if left_out else frame
+
+
+def _found(checkpoint: _Checkpoint, rows: pa.Table | StagedRows, left_out: set[int] | None = None) -> list[_Finding]:
+    found = [_Finding() for _ in checkpoint.specs]
+    for number, frame in enumerate(_frames(rows, left_out)):
+        if frame.empty:
+            continue
+        for finding, (result, _) in zip(found, checkpoint.paired(checkpoint.run(frame)), strict=True):
+            if not result.success:
+                finding.raised = finding.raised or _raised(result)
+                finding.count += int(result.result.get("unexpected_count") or 0)
+                finding.failed_slices.append(number)
+    return found
+
+
+def _is_unique(rows: pa.Table | StagedRows, key: tuple[str, ...]) -> bool:
+    return bool(columns_of(rows, list(key)).group_by(list(key)).aggregate([]).num_rows == rows.num_rows)
 
 
 def _refused(verdict: Verdict, expectation: str, reason: str) -> Verdict:
@@ -133,19 +173,18 @@ def _quarantine_defects(verdict: Verdict, defects: pd.DataFrame, up_to: float) -
         )
 
 
-def _weigh(verdict: Verdict, results: list[ExpectationValidationResult], checkpoint: _Checkpoint, frame: pd.DataFrame) -> None:
-    for result, spec in checkpoint.paired(results):
-        if result.success:
+def _weigh(verdict: Verdict, found: list[_Finding], checkpoint: _Checkpoint, rows: pa.Table | StagedRows) -> None:
+    for finding, spec in zip(found, checkpoint.specs, strict=True):
+        if not finding.failed_slices:
             continue
         column, reason = checkpoint.column(spec), spec["notes"]
-        raised = _raised(result)
-        if raised:
-            verdict.failures.append(Failure(spec["type"], column, verdict.rows_in, "critical", reason, "refused", f"raised: {raised}"))
+        if finding.raised:
+            detail = f"raised: {finding.raised}"
+            verdict.failures.append(Failure(spec["type"], column, verdict.rows_in, "critical", reason, "refused", detail))
             continue
-        count = int(result.result.get("unexpected_count") or 0)
         share = spec.get("meta", {}).get("quarantine_up_to")
-        if share is not None and 0 < count <= share * verdict.rows_in:
-            positions = checkpoint.unexpected(spec, frame)
+        if share is not None and 0 < finding.count <= share * verdict.rows_in:
+            positions = checkpoint.unexpected(spec, rows, finding.failed_slices)
             added = pd.DataFrame({"position": positions, "expectation": spec["type"], "field_name": column, "reason": reason})
             verdict.quarantined = pd.concat([verdict.quarantined, added], ignore_index=True)
             outcome, detail = "quarantined", f"up to {share:.1%} of the rows may be kept back"
@@ -153,17 +192,17 @@ def _weigh(verdict: Verdict, results: list[ExpectationValidationResult], checkpo
             outcome, detail = "refused", "" if share is None else f"more than {share:.1%} of the rows"
         else:
             outcome, detail = "warned", ""
-        verdict.failures.append(Failure(spec["type"], column, count, spec["severity"], reason, outcome, detail))
+        verdict.failures.append(Failure(spec["type"], column, finding.count, spec["severity"], reason, outcome, detail))
 
 
-def _require_success(verdict: Verdict, results: list[ExpectationValidationResult], checkpoint: _Checkpoint) -> None:
-    for result, spec in checkpoint.paired(results):
-        if not result.success and not (
-            spec["severity"] == "warning" and not _raised(result) and "quarantine_up_to" not in spec.get("meta", {})
-        ):
-            count = int(result.result.get("unexpected_count") or 0)
+def _require_success(verdict: Verdict, found: list[_Finding], checkpoint: _Checkpoint) -> None:
+    for finding, spec in zip(found, checkpoint.specs, strict=True):
+        is_warning = spec["severity"] == "warning" and not finding.raised and "quarantine_up_to" not in spec.get("meta", {})
+        if finding.failed_slices and not is_warning:
             detail = "still fails without the quarantined rows"
-            verdict.failures.append(Failure(spec["type"], checkpoint.column(spec), count, "critical", spec["notes"], "refused", detail))
+            verdict.failures.append(
+                Failure(spec["type"], checkpoint.column(spec), finding.count, "critical", spec["notes"], "refused", detail)
+            )
 
 
 def _raised(result: ExpectationValidationResult) -> str:
@@ -189,8 +228,19 @@ def _view() -> DefaultJinjaPageView:
 def _rendered(validation: ExpectationSuiteValidationResult) -> bytes:
     from great_expectations.render.renderer import ValidationResultsPageRenderer
 
+    for result in validation.results:
+        # Great Expectations writes the values that a file brought along into its page as they are, markup and all.
+        result.result = _escaped(result.result)
     html: str = _view().render(ValidationResultsPageRenderer(run_info_at_end=True).render(validation), show_how_to_buttons=False)
     return html.encode()
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, dict):
+        return {name: _escaped(item) for name, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @cache
@@ -218,10 +268,11 @@ class _Checkpoint:
 
         self._gx = gx
         self._contract = contract
-        self._specs = specs
+        self.specs = specs
         self._run_name = run_name
         self.docs: dict[str, bytes] = {}
         self.first_page: str | None = None
+        self._first_page_failed = False
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         asset = context.data_sources.add_pandas("staged").add_dataframe_asset(contract.name)
@@ -241,30 +292,36 @@ class _Checkpoint:
         self._checkpoint = context.checkpoints.add(checkpoint)
 
     def run(self, frame: pd.DataFrame) -> list[ExpectationValidationResult]:
-        """Validate `frame`, keep its page of the Data Docs, return one result per expectation."""
+        """Validate one frame; one result per expectation. Keeps the page of the first, and of those that fail."""
         started_at = datetime.now(UTC)
         run_id = self._gx.RunIdentifier(run_name=self._run_name, run_time=started_at)
         outcome = self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run_id)
         (validation,) = outcome.run_results.values()
-        table = self._contract.name.replace(".", "/")
-        page = f"validations/{table}/{self._run_name}/{started_at:%Y%m%dT%H%M%S.%fZ}/{self._contract.name}.html"
-        self.docs |= {page: _rendered(validation), **_static()}
-        self.first_page = self.first_page or page
+        if not self.docs or (not validation.success and len(self.docs) < _PAGES + len(_static())):
+            table = self._contract.name.replace(".", "/")
+            page = f"validations/{table}/{self._run_name}/{started_at:%Y%m%dT%H%M%S.%fZ}/{self._contract.name}.html"
+            self.docs |= {page: _rendered(validation), **_static()}
+            if self.first_page is None or not (self._first_page_failed or validation.success):
+                self.first_page, self._first_page_failed = page, not validation.success
         return list(validation.results)
 
     def paired(self, results: list[ExpectationValidationResult]) -> list[tuple[ExpectationValidationResult, dict[str, Any]]]:
         """Each result with its declaration, in the order of the suite. Raises RuntimeError when one is missing."""
         by_position = {result.expectation_config.meta["position"]: result for result in results if result.expectation_config}
-        if set(by_position) != set(range(len(self._specs))):
-            raise RuntimeError(f"{len(self._specs)} expectations were asked, {len(by_position)} answered")
-        return [(by_position[position], spec) for position, spec in enumerate(self._specs)]
+        if set(by_position) != set(range(len(self.specs))):
+            raise RuntimeError(f"{len(self.specs)} expectations were asked, {len(by_position)} answered")
+        return [(by_position[position], spec) for position, spec in enumerate(self.specs)]
 
-    def unexpected(self, spec: dict[str, Any], frame: pd.DataFrame) -> list[int]:
-        """Positions of the rows that break one row-level expectation; called only below its share."""
-        position = next(i for i, candidate in enumerate(self._specs) if candidate is spec)
-        batch = self._whole.get_batch({"dataframe": frame})
-        result = batch.validate(self._expectations[position], result_format={"result_format": "COMPLETE"})
-        return [int(index) for index in result.result["unexpected_index_list"]]
+    def unexpected(self, spec: dict[str, Any], rows: pa.Table | StagedRows, slices: list[int]) -> list[int]:
+        """Positions of the rows that break one row-level expectation, looked for in `slices` only; called below its share."""
+        number = next(i for i, candidate in enumerate(self.specs) if candidate is spec)
+        positions: list[int] = []
+        for place, frame in enumerate(_frames(rows)):
+            if place in slices:
+                batch = self._whole.get_batch({"dataframe": frame})
+                result = batch.validate(self._expectations[number], result_format={"result_format": "COMPLETE"})
+                positions += [int(index) for index in result.result["unexpected_index_list"]]
+        return positions
 
     @staticmethod
     def column(spec: dict[str, Any]) -> str | None:

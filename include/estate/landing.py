@@ -6,19 +6,20 @@ brought along.
 
 from __future__ import annotations
 
-import io
 import re
+import tempfile
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
 import pyarrow as pa
-import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from estate.batch import Batch, content_sha256
 from estate.settings import settings
+from estate.staged import Spool, StagedRows
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -93,18 +94,33 @@ def staged_key(batch: Batch, table: str, state: str) -> str:
     return f"{batch.tenant.tenant_id}/staged/{batch.batch_id}/{table}.{state}.parquet"
 
 
-def put_frame(key: str, frame: pa.Table) -> str:
-    """Store an Arrow table as Parquet; returns the SHA-256 of its bytes, which the same rows always give again."""
-    sink = io.BytesIO()
-    pq.write_table(frame, sink, compression="zstd", compression_level=1)
-    body = sink.getvalue()
-    put(key, body)
-    return content_sha256(body)
+def put_rows(key: str, slices: Iterable[pa.Table]) -> int:
+    """Store the slices of one table as Parquet under `key`, a slice in memory at a time; returns how many rows there were."""
+    with Spool() as spool:
+        for rows in slices:
+            spool.write(rows)
+        put_spool(key, spool)
+        return spool.num_rows
 
 
-def get_frame(key: str) -> pa.Table:
-    """The Arrow table under `key`."""
-    return pq.read_table(io.BytesIO(get(key)))
+def put_spool(key: str, spool: Spool) -> None:
+    """Store what a spool collected under `key`."""
+    _check(key)
+    client().upload_file(spool.finish().name, settings().s3_bucket, key)
+
+
+def get_rows(key: str) -> StagedRows:
+    """The rows stored under `key`, held on local disk. Raises FileNotFoundError naming the address when there are none."""
+    _check(key)
+    spool = tempfile.NamedTemporaryFile(prefix="estate-staged-", suffix=".parquet")  # noqa: SIM115 - StagedRows holds it
+    try:
+        client().download_fileobj(settings().s3_bucket, key, spool)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            raise FileNotFoundError(f"{address(key)} does not exist") from None
+        raise
+    spool.flush()
+    return StagedRows(spool)
 
 
 def _check(key: str) -> None:

@@ -22,6 +22,7 @@ from estate.contracts import Contract
 from estate.errors import StaleVintage
 from estate.settings import settings
 from estate.sql import query
+from estate.staged import StagedRows
 from estate.warehouse import copy_to_temporary, frame_sha256
 
 
@@ -34,7 +35,7 @@ class Judged:
     """
 
     contract: Contract
-    rows: pa.Table
+    rows: pa.Table | StagedRows
     verdict_id: UUID
     rows_in: int
     rows_quarantined: int

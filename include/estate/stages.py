@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +30,11 @@ from estate.ingest.declaration import source
 from estate.publish import Judged, Published, publish
 from estate.settings import Tenant, settings
 from estate.sql import query
+from estate.staged import Spool, StagedRows, columns_of
 from estate.warehouse import Warehouse, frame_sha256
+
+# What a build may return beside its tables: cells that could not be read, and properties it decides about.
+_BESIDE = frozenset({"defects", "scope"})
 
 
 def batch_of(tenant: Tenant, batch_name: str, run_id: str) -> Batch:
@@ -43,19 +49,23 @@ def batch_of(tenant: Tenant, batch_name: str, run_id: str) -> Batch:
 def build_stage(stage: str, batch: Batch) -> dict[str, int]:
     """Build every table of `stage` for `batch` and stage it; returns rows per table."""
     module = importlib.import_module(f"estate.{stage}.stage")
-    with Warehouse(batch.tenant) as warehouse:
+    with Warehouse(batch.tenant) as warehouse, ExitStack() as spools:
         (clock,) = warehouse.rows("clock")
-        frames: dict[str, pd.DataFrame] = module.build(batch, warehouse)
-    counts = {}
-    for promise in published_by(stage):
-        # The tenant is set here, last: no build can write for another one.
-        rows = frame_to_arrow(frames[promise.name].assign(tenant_id=str(batch.tenant.tenant_id)), promise)
-        landing.put_frame(landing.staged_key(batch, promise.name, "built"), rows)
-        counts[promise.name] = rows.num_rows
-    for extra in ("defects", "scope"):
-        if extra in frames:
-            landing.put_frame(landing.staged_key(batch, stage, extra), pa.Table.from_pandas(frames[extra], preserve_index=False))
-    _note(batch, stage, "built", {"read_at": clock["now"].isoformat(), "has": [name for name in ("defects", "scope") if name in frames]})
+        spooled = {promise.name: spools.enter_context(Spool()) for promise in published_by(stage)}
+        beside: dict[str, list[pd.DataFrame]] = {}
+        for frames in module.build(batch, warehouse):
+            for promise in published_by(stage):
+                # The tenant is set here, last: no build can write for another one.
+                frame = frames[promise.name].assign(tenant_id=str(batch.tenant.tenant_id))
+                spooled[promise.name].write(frame_to_arrow(frame, promise))
+            for name in _BESIDE.intersection(frames):
+                beside.setdefault(name, []).append(frames[name])
+        for promise in published_by(stage):
+            landing.put_spool(landing.staged_key(batch, promise.name, "built"), spooled[promise.name])
+    for name, parts in beside.items():
+        landing.put_rows(landing.staged_key(batch, stage, name), [pa.Table.from_pandas(pd.concat(parts), preserve_index=False)])
+    counts = {name: spool.num_rows for name, spool in spooled.items()}
+    _note(batch, stage, "built", {"read_at": clock["now"].isoformat(), "has": sorted(beside), "rows": counts})
     return counts
 
 
@@ -68,7 +78,7 @@ def gate_stage(stage: str, batch: Batch) -> list[Verdict]:
     built = _noted(batch, stage, "built")
     verdicts: dict[str, Verdict] = {}
     judged: dict[str, str] = {}
-    staged = {promise.name: landing.get_frame(landing.staged_key(batch, promise.name, "built")) for promise in published_by(stage)}
+    staged = {promise.name: landing.get_rows(landing.staged_key(batch, promise.name, "built")) for promise in published_by(stage)}
     with Warehouse(batch.tenant) as warehouse:
         for promise in published_by(stage):
             rows = staged[promise.name]
@@ -76,9 +86,9 @@ def gate_stage(stage: str, batch: Batch) -> list[Verdict]:
             verdict = judge(promise, rows, batch.batch_id, defects)
             if promise.parent and promise.parent[1] in verdicts:
                 _follow_parent(verdict, promise, rows, staged[promise.parent[1]], verdicts[promise.parent[1]])
-            kept = _without(rows, verdict.rejected)
-            landing.put_frame(landing.staged_key(batch, promise.name, "judged"), kept)
-            judged[promise.name] = frame_sha256(kept)
+            key = landing.staged_key(batch, promise.name, "judged")
+            landing.put_rows(key, _without(rows, verdict.rejected))
+            judged[promise.name] = frame_sha256(landing.get_rows(key))
             verdicts[promise.name] = verdict
             _put_docs(batch, verdict)
             _write_down(warehouse, batch, promise, rows, verdict, judged[promise.name])
@@ -95,37 +105,45 @@ def publish_stage(stage: str, batch: Batch) -> list[Published]:
     read_at = datetime.fromisoformat(built["read_at"])
     tables: list[Judged] = []
     for promise in published_by(stage):
-        whole = pc.count(landing.get_frame(landing.staged_key(batch, promise.name, "built"))[promise.key[0]], mode="all").as_py()
-        rows = landing.get_frame(landing.staged_key(batch, promise.name, "judged"))
+        rows = landing.get_rows(landing.staged_key(batch, promise.name, "judged"))
         scope = _scope(stage, batch, promise, tables[0].rows if tables else rows, built["has"])
-        tables.append(Judged(promise, rows, uuid.UUID(verdicts[promise.name]), whole, whole - rows.num_rows, read_at, scope))
+        rows_in = built["rows"][promise.name]
+        verdict_id = uuid.UUID(verdicts[promise.name])
+        tables.append(Judged(promise, rows, verdict_id, rows_in, rows_in - rows.num_rows, read_at, scope))
     with Warehouse(batch.tenant) as warehouse, warehouse.transaction() as connection:
         return publish(connection, batch, tables)
 
 
-def _scope(stage: str, batch: Batch, promise: Contract, main: pa.Table, has: list[str]) -> tuple[str, pa.Array] | None:
+def _scope(stage: str, batch: Batch, promise: Contract, main: pa.Table | StagedRows, has: list[str]) -> tuple[str, pa.Array] | None:
     """What this batch decides about beyond the rows it brings (see Judged.scope)."""
     if stage == "ingest":
         return ("source_name", pa.array([batch.source_name])) if source(batch.source_name).is_complete else None
     if promise.parent and promise.parent[1].startswith(f"{stage}."):
-        return promise.parent[0], main["property_id"].combine_chunks()
+        return promise.parent[0], _column(main, "property_id")
     if "scope" in has:
-        return "property_id", landing.get_frame(landing.staged_key(batch, stage, "scope"))["property_id"].combine_chunks()
-    return "property_id", main["property_id"].combine_chunks()
+        return "property_id", _column(landing.get_rows(landing.staged_key(batch, stage, "scope")), "property_id")
+    return "property_id", _column(main, "property_id")
 
 
-def _without(rows: pa.Table, positions: list[int]) -> pa.Table:
-    rejected = pc.is_in(pa.array(range(rows.num_rows), pa.int64()), pa.array(positions, pa.int64()))
-    return rows.filter(pc.invert(rejected)) if positions else rows
+def _column(rows: pa.Table | StagedRows, name: str) -> pa.Array:
+    return columns_of(rows, [name])[name].combine_chunks()
 
 
-def _follow_parent(verdict: Verdict, promise: Contract, rows: pa.Table, parents: pa.Table, parent_verdict: Verdict) -> None:
+def _without(rows: StagedRows, positions: list[int]) -> Iterator[pa.Table]:
+    start, rejected = 0, pa.array(positions, pa.int64())
+    for part in rows.slices():
+        here = pa.array(range(start, start + part.num_rows), pa.int64())
+        start += part.num_rows
+        yield part.filter(pc.invert(pc.is_in(here, rejected))) if positions else part
+
+
+def _follow_parent(verdict: Verdict, promise: Contract, rows: StagedRows, parents: StagedRows, parent_verdict: Verdict) -> None:
     """A row whose parent was quarantined goes with it: a sale without its property would be an orphan."""
     if not parent_verdict.rejected or promise.parent is None:
         return
     column = promise.parent[0]
-    lost = parents[column].take(parent_verdict.rejected)
-    orphans = pc.indices_nonzero(pc.is_in(rows[column], lost.combine_chunks())).to_pylist()
+    lost = _column(parents, column).take(pa.array(parent_verdict.rejected))
+    orphans = pc.indices_nonzero(pc.is_in(_column(rows, column), lost)).to_pylist()
     if orphans:
         added = pd.DataFrame(
             {"position": orphans, "expectation": PARENT_QUARANTINED, "field_name": column, "reason": "its property was kept back"}
@@ -133,9 +151,9 @@ def _follow_parent(verdict: Verdict, promise: Contract, rows: pa.Table, parents:
         verdict.quarantined = pd.concat([verdict.quarantined, added], ignore_index=True)
 
 
-def _defects(batch: Batch, stage: str, rows: pa.Table) -> pd.DataFrame:
-    defects = landing.get_frame(landing.staged_key(batch, stage, "defects")).to_pandas()
-    position = pd.Series(range(rows.num_rows), index=rows["row_number"].to_pandas())
+def _defects(batch: Batch, stage: str, rows: StagedRows) -> pd.DataFrame:
+    defects = landing.get_rows(landing.staged_key(batch, stage, "defects")).table().to_pandas()
+    position = pd.Series(range(rows.num_rows), index=_column(rows, "row_number").to_pandas())
     found = defects.assign(position=defects["row_number"].map(position)).dropna(subset=["position"])
     return found.assign(position=found["position"].astype(int))[["position", "field_name", "reason"]]
 
@@ -149,7 +167,7 @@ def _put_docs(batch: Batch, verdict: Verdict) -> None:
             landing.put(prefix + name, body, types.get(name.rsplit(".", 1)[-1], "application/octet-stream"))
 
 
-def _write_down(warehouse: Warehouse, batch: Batch, promise: Contract, rows: pa.Table, verdict: Verdict, judged_sha256: str) -> None:
+def _write_down(warehouse: Warehouse, batch: Batch, promise: Contract, rows: StagedRows, verdict: Verdict, judged_sha256: str) -> None:
     tenant_id = str(batch.tenant.tenant_id)
     row = {
         "tenant_id": tenant_id,
@@ -174,10 +192,10 @@ def _write_down(warehouse: Warehouse, batch: Batch, promise: Contract, rows: pa.
 
 
 def _quarantine(
-    warehouse: Warehouse, connection: psycopg.Connection[Any], batch: Batch, promise: Contract, rows: pa.Table, verdict: Verdict
+    warehouse: Warehouse, connection: psycopg.Connection[Any], batch: Batch, promise: Contract, rows: StagedRows, verdict: Verdict
 ) -> None:
     """Keep every rejected row with its reason, once: judging the same batch again adds nothing."""
-    kept = rows.take(verdict.rejected).to_pylist()
+    kept = _taken(rows, verdict.rejected)
     by_position = dict(zip(verdict.rejected, kept, strict=True))
     # A row of a file is kept as the file wrote it; a row that was merged is kept as it was staged.
     numbers = [row["row_number"] for row in kept] if promise.name == "ingest.record" else []
@@ -205,6 +223,16 @@ def _quarantine(
         )
     with connection.cursor() as cursor:
         cursor.executemany(query("quarantine_insert"), records)
+
+
+def _taken(rows: StagedRows, positions: list[int]) -> list[dict[str, Any]]:
+    """The rows at `positions` (ascending), as dicts, in that order."""
+    start, taken = 0, []
+    for part in rows.slices():
+        here = [position - start for position in positions if start <= position < start + part.num_rows]
+        taken += part.take(pa.array(here, pa.int64())).to_pylist()
+        start += part.num_rows
+    return taken
 
 
 def _refusal(batch: Batch, refused: list[Verdict]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -16,11 +17,12 @@ import pyarrow.csv as pacsv
 from psycopg import sql
 
 from estate.arrow import copy_body, frame_to_arrow
-from estate.batch import Batch, content_sha256
+from estate.batch import Batch
 from estate.contracts import Contract, contract
-from estate.landing import get_frame, staged_key
+from estate.landing import get_rows, staged_key
 from estate.settings import Tenant, settings
 from estate.sql import query
+from estate.staged import SLICE_ROWS, StagedRows
 
 # PostgreSQL type identifiers (pg_type.oid) of what queries return, and what a frame makes of them.
 _ARROW_OF_OID = {
@@ -90,13 +92,19 @@ class Warehouse:
         with self.transaction() as connection:
             return connection.execute(query(name), parameters).rowcount
 
-    def staged(self, batch: Batch, table: str) -> pd.DataFrame:
-        """The frame of `table` that the gate let through for this batch."""
-        return get_frame(staged_key(batch, table, "judged")).to_pandas(types_mapper=None)
+    def staged(self, batch: Batch, table: str, columns: list[str]) -> pd.DataFrame:
+        """Some columns of the rows of `table` that the gate let through for this batch."""
+        return get_rows(staged_key(batch, table, "judged")).columns(columns).to_pandas()
 
     def batch_properties(self, batch: Batch) -> pd.DataFrame:
         """The properties this batch speaks of: one text column ``property_id``."""
-        return get_frame(staged_key(batch, "normalize.property", "judged")).select(["property_id"]).to_pandas()
+        return self.staged(batch, "normalize.property", ["property_id"])
+
+    def property_pieces(self, batch: Batch) -> Iterator[pd.DataFrame]:
+        """As `batch_properties`, at most SLICE_ROWS at a time; an empty batch gives one empty piece."""
+        keys = self.batch_properties(batch)
+        for start in range(0, max(len(keys), 1), SLICE_ROWS):
+            yield keys.iloc[start : start + SLICE_ROWS]
 
     def derivation_ids(self, derivations: dict[str, dict[str, Any]]) -> dict[str, int]:
         """Number each derivation (digest -> source names and fields) within the tenant, adding those not known yet."""
@@ -134,7 +142,7 @@ def _names(promise: Contract) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, promise.column_names))
 
 
-def copy_to_temporary(connection: psycopg.Connection[Any], promise: Contract, rows: pa.Table) -> sql.Composable:
+def copy_to_temporary(connection: psycopg.Connection[Any], promise: Contract, rows: pa.Table | StagedRows) -> sql.Composable:
     """COPY `rows` into a temporary table with the contract's columns; gone with the transaction, whatever ends it.
 
     COPY into a table under row-level security is refused by PostgreSQL, and a temporary table leaves no dead space when
@@ -146,13 +154,18 @@ def copy_to_temporary(connection: psycopg.Connection[Any], promise: Contract, ro
     with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(name, _names(promise))) as copy:
         for block in copy_body(rows):
             copy.write(block)
-    connection.execute(sql.SQL("ANALYZE {}").format(name))
+    # The joins ask for the number of rows and for the key; looking at every column would take a tenth of the whole load.
+    key_columns = sql.SQL(", ").join(map(sql.Identifier, promise.key))
+    connection.execute(sql.SQL("ANALYZE {} ({})").format(name, key_columns))
     return name
 
 
-def frame_sha256(rows: pa.Table) -> str:
+def frame_sha256(rows: pa.Table | StagedRows) -> str:
     """Digest of the rows themselves, the same for the same rows in the same order."""
-    return content_sha256(b"".join(copy_body(rows)))
+    digest = hashlib.sha256()
+    for block in copy_body(rows):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _copy_keys(connection: psycopg.Connection[Any], keys: pd.DataFrame) -> None:

@@ -81,10 +81,9 @@ def _books(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
         "longitude": "Lon",
         "apn_raw": "PIN",
     }
-    fields = {
-        name: {"record": 0, "columns": [column], "rules": ["number"], "made": "copied", "agreement": "sole"}
-        for name, column in steps.items()
-    }
+    alike = {"record": 0, "rules": ["number"], "made": "copied", "agreement": "sole"}
+    fields = {name: {**alike, "columns": [column]} for name, column in steps.items()}
+    fields["parcel_geom"] = {**alike, "columns": ["geometry"], "rules": ["outline"], "made": "inferred"}
     put(
         connection, "provenance.derivation", tenant_id=tenant_id, derivation_id=1, derivation_sha256="d" * 64, source_names=["roll"],
         fields=Jsonb(fields),

@@ -23,7 +23,6 @@ from estate.ingest.stage import offered_file
 from estate.settings import settings
 from estate.sql import query
 
-
 Area = tuple[float, float, float, float]  # west, south, east, north in degrees
 
 

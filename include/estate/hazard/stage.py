@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from estate.warehouse import Warehouse
 
 
-def build(batch: Batch, warehouse: Warehouse) -> dict[str, pd.DataFrame]:
+def build(batch: Batch, warehouse: Warehouse) -> Iterator[dict[str, pd.DataFrame]]:
     """Build ``hazard.exposure`` for the properties of `batch`; reads only the pieces of layers that lie near them."""
-    properties = warehouse.frame("hazard_properties", keys=warehouse.batch_properties(batch))
-    boxes = overlay.envelopes(place_geometries(properties))
-    pieces = warehouse.frame("hazard_pieces", keys=boxes)
-    return {"hazard.exposure": exposure(properties, pieces)}
+    for keys in warehouse.property_pieces(batch):
+        properties = warehouse.frame("hazard_properties", keys=keys)
+        boxes = overlay.envelopes(place_geometries(properties))
+        yield {"hazard.exposure": exposure(properties, warehouse.frame("hazard_pieces", keys=boxes))}

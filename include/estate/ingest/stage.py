@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,7 @@ def _chunks(tenant_id: str, snapshot_id: int, rows: pd.DataFrame) -> pd.DataFram
     )
 
 
-def build(batch: Batch, warehouse: Warehouse) -> dict[str, pd.DataFrame]:
+def build(batch: Batch, warehouse: Warehouse) -> Iterator[dict[str, pd.DataFrame]]:
     """Build ``ingest.record`` from the batch's snapshot; cells that could not be read come beside it as ``defects``."""
     (snapshot,) = warehouse.rows("snapshot_of_batch", batch_id=batch.batch_id)
     declared = source(batch.source_name)
@@ -170,4 +171,4 @@ def build(batch: Batch, warehouse: Warehouse) -> dict[str, pd.DataFrame]:
     frame = parsed.frame.assign(
         tenant_id=str(batch.tenant.tenant_id), snapshot_id=snapshot["snapshot_id"], vintage_date=pd.Timestamp(batch.vintage_date)
     )
-    return {"ingest.record": frame, "defects": parsed.defects}
+    yield {"ingest.record": frame, "defects": parsed.defects}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from estate.batch import Batch
@@ -13,21 +15,19 @@ from estate.warehouse import Warehouse
 _PROPERTIES_AT_A_TIME = 100_000
 
 
-def build(batch: Batch, warehouse: Warehouse) -> dict[str, pd.DataFrame]:
+def build(batch: Batch, warehouse: Warehouse) -> Iterator[dict[str, pd.DataFrame]]:
     """Build normalize.property, normalize.sale and normalize.conflict for the properties that the batch speaks of.
 
     These are the properties of its records, those of which it closed a record, and those sold together with one of them.
     One that no source speaks of any more stands in ``scope`` without a row, and is closed.
     """
-    staged = warehouse.staged(batch, "ingest.record")
+    staged = warehouse.staged(batch, "ingest.record", ["property_key"])
     closed = warehouse.frame("normalize_closed_keys", source_name=batch.source_name, batch_id=batch.batch_id)
     spoken_of = _together(staged, closed)
     keys = _together(spoken_of, warehouse.frame("normalize_deals", keys=spoken_of))
-    pieces = [
-        _build_piece(warehouse, keys.iloc[start : start + _PROPERTIES_AT_A_TIME]) for start in range(0, len(keys), _PROPERTIES_AT_A_TIME)
-    ]
-    tables = {name: _stacked([piece[name] for piece in pieces]) for name in ("normalize.property", "normalize.sale", "normalize.conflict")}
-    return {**tables, "scope": property_id(batch.tenant.tenant_id, keys["property_key"]).to_frame()}
+    for start in range(0, max(len(keys), 1), _PROPERTIES_AT_A_TIME):
+        piece = keys.iloc[start : start + _PROPERTIES_AT_A_TIME]
+        yield _build_piece(warehouse, piece) | {"scope": property_id(batch.tenant.tenant_id, piece["property_key"]).to_frame()}
 
 
 def _build_piece(warehouse: Warehouse, keys: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -45,9 +45,3 @@ def _build_piece(warehouse: Warehouse, keys: pd.DataFrame) -> dict[str, pd.DataF
 def _together(*frames: pd.DataFrame) -> pd.DataFrame:
     """The distinct property keys of several frames."""
     return pd.concat([frame[["property_key"]].astype(object) for frame in frames]).drop_duplicates(ignore_index=True)
-
-
-def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Pieces of one table under each other; an empty piece has no types of its own and says nothing."""
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else frames[0]

@@ -105,6 +105,11 @@ def value_in_chunks(
         yield _value(subjects.iloc[part], reachable, market=market, other=known, day=day[part], method=method)
 
 
+def learn_before(sales: pd.DataFrame, day: date) -> Method:
+    """As `learn`, for one calendar day and sales as they are read."""
+    return learn(sales[usable(sales)].sort_values(["sale_date", "sale_id"], ignore_index=True), int(days(pd.Series([day]))[0]))
+
+
 def learn(sales: pd.DataFrame, before_day: int) -> Method:
     """Coefficients and past errors from the sales before `before_day` (days since 1970-01-01).
 
