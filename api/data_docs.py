@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
-from flask import Blueprint, Response, current_app, redirect, request, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.security import check_password_hash
 from werkzeug.wrappers import Response as BaseResponse
@@ -27,6 +27,7 @@ CONTENT_TYPES = {
     "gif": "image/gif", "ico": "image/vnd.microsoft.icon", "otf": "font/otf", "woff2": "font/woff2",
 }  # fmt: skip  # no scripts: those come from the assets alone
 MAX_PATH_CHARS = 1024
+INDEX_ROWS = 200
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+=@ -]*")
 _ASSETS = Path(__file__).parent / "data_docs_assets"
 
@@ -55,9 +56,11 @@ def index(tenant_slug: str) -> BaseResponse:
 @data_docs.get("/<tenant_slug>/", defaults={"path": ""})
 @data_docs.get("/<tenant_slug>/<path:path>")
 def page(tenant_slug: str, path: str) -> Response:
-    """One file of the tenant's Data Docs; a folder gives its index."""
+    """One file of the tenant's Data Docs; without a path, the index of all verdicts."""
+    if path == "":
+        return _index(tenant_slug)
     platform = services(current_app)
-    name = checked_path(f"{path}index.html" if path == "" or path.endswith("/") else path)
+    name = checked_path(path)
     try:
         body = read(platform.settings, f"{platform.tenants[tenant_slug].tenant_id}/data-docs/{name}")
     except (BotoCoreError, ClientError):
@@ -76,6 +79,18 @@ def asset(tenant_slug: str, name: str) -> Response:  # noqa: ARG001 - the tenant
     content_type = "text/javascript; charset=utf-8" if kind == "js" else CONTENT_TYPES[kind]
     response = Response((_ASSETS / name).read_bytes(), content_type=content_type)
     response.headers["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
+def _index(tenant_slug: str) -> Response:
+    """What the gates said, newest first, from the verdicts themselves: Great Expectations indexes only one run's pages."""
+    platform = services(current_app)
+    tenant = platform.tenants[tenant_slug]
+    with platform.database.reading(tenant.tenant_id) as reading:
+        verdicts = reading.rows("api_verdicts", {"row_limit": INDEX_ROWS})
+    base = f"{request.script_root}/data-docs/{tenant_slug}/"
+    response = Response(render_template("data_docs_index.html", tenant=tenant, verdicts=verdicts, base=base))
+    response.headers["Content-Security-Policy"] = policy()
     return response
 
 

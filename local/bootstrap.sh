@@ -3,8 +3,9 @@
 #
 #     local/bootstrap.sh run|demo|dev      (run: the runtime; demo: and the sample data; dev: and the tools of checks and tests)
 #
-# ESTATE_PYTHON names the interpreter to prefer. Installs missing system packages (as root or by passwordless sudo; else prints the line to run), makes .venv with Python 3.11 or
-# 3.12, and installs the locks by hash. Does nothing in a few milliseconds when all is there and the locks have not changed.
+# Installs missing system packages (as root or by passwordless sudo; else prints the line to run), makes .venv with Python 3.11 or
+# 3.12 (ESTATE_PYTHON names the one to prefer), and installs the locks by hash. Does nothing, in milliseconds, when all is there and
+# the locks have not changed.
 set -eu
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE # with it, every Airflow task would compile its imports anew: twice as slow

@@ -5,17 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import world
 from flask.testing import FlaskClient
 from issuer import DOCS_PASSWORDS, HARBORVIEW, LAKESIDE, bearer
+from psycopg.types.json import Jsonb
 
 from api import data_docs, docs_pages
 from api.docs_pages import ASSETS, HANDLER_SHA256, SCRIPT_SHA256, offline
-from tests.servers import Servers
+from tests.servers import Database, Servers
 
 pytestmark = pytest.mark.servers
 _ASSETS = Path(docs_pages.__file__).parent / "data_docs_assets"
@@ -23,9 +28,8 @@ _ASSETS = Path(docs_pages.__file__).parent / "data_docs_assets"
 
 @pytest.fixture
 def docs(client: FlaskClient, servers: Servers, s3_bucket: str) -> Callable[..., Any]:
-    """GET below /data-docs as a tenant's user. Each tenant has an index that names it; a secret lies beside the folder."""
-    for tenant_id, slug in ((LAKESIDE, "lakeside"), (HARBORVIEW, "harborview")):
-        servers.s3().put_object(Bucket=s3_bucket, Key=f"{tenant_id}/data-docs/index.html", Body=f"<h1>{slug}</h1>".encode())
+    """GET below /data-docs as a tenant's user. Each tenant has a page; a secret lies beside the folder."""
+    for tenant_id in (LAKESIDE, HARBORVIEW):
         servers.s3().put_object(Bucket=s3_bucket, Key=f"{tenant_id}/data-docs/validations/run.html", Body=b"<p>run</p>")
         servers.s3().put_object(Bucket=s3_bucket, Key=f"{tenant_id}/secret.html", Body=b"secret")
     return lambda path, user="lakeside": client.get(f"/data-docs/{path}", auth=(user, DOCS_PASSWORDS.get(user, "")))
@@ -34,14 +38,15 @@ def docs(client: FlaskClient, servers: Servers, s3_bucket: str) -> Callable[...,
 def test_the_bare_address_leads_to_the_index(docs: Callable[..., Any]) -> None:
     assert docs("lakeside").headers["Location"] == "/data-docs/lakeside/"
     answer = docs("lakeside/")
-    assert (answer.status_code, answer.content_type, answer.text) == (200, "text/html; charset=utf-8", "<h1>lakeside</h1>")
+    assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
+    assert "Lakeside Lending: what the gates said" in answer.text
     assert docs("lakeside/validations/run.html").text == "<p>run</p>"
 
 
 def test_each_tenant_opens_its_own_docs_and_no_others(
     docs: Callable[..., Any], client: FlaskClient, make_token: Callable[..., str]
 ) -> None:
-    assert docs("harborview/", "harborview").text == "<h1>harborview</h1>"
+    assert "Harborview Partners: what the gates said" in docs("harborview/", "harborview").text
     foreign, absent = docs("harborview/", "lakeside"), docs("nobody/", "lakeside")
     assert foreign.status_code == absent.status_code == 401
     assert foreign.headers["WWW-Authenticate"] == absent.headers["WWW-Authenticate"]
@@ -52,6 +57,25 @@ def test_each_tenant_opens_its_own_docs_and_no_others(
     assert client.get("/data-docs/lakeside/", headers={"Authorization": "Basic not-base64"}).status_code == 401
     assert client.get("/data-docs/lakeside/", headers=bearer(make_token())).status_code == 401
     assert client.get("/data-docs/lakeside/").status_code == 401
+
+
+def test_the_index_lists_the_tenants_own_verdicts_and_says_what_failed(docs: Callable[..., Any], database: Database) -> None:
+    for tenant_id, batch in ((LAKESIDE, "mine-1"), (HARBORVIEW, "theirs-1")):
+        failure = {"expectation": "expect_<b>bold</b>", "field_name": "apn", "rows": 1234, "outcome": "refused", "reason": "why it stands"}
+        with psycopg.connect(database.pipeline_url) as connection:
+            connection.execute("SELECT set_config('app.tenant_id', %s, true)", (str(tenant_id),))
+            world.put(
+                connection, "provenance.verdict", tenant_id=tenant_id, verdict_id=uuid.uuid4(), batch_id=batch, table_name="ingest.record",
+                is_passed=False, rows_in=5745, rows_quarantined=0, expectation_count=12, failures=Jsonb([failure]), suite_sha256="c" * 64,
+                docs_key="validations/run.html", run_id="ingest/manual", judged_at=datetime.now(UTC),
+            )  # fmt: skip
+    page = docs("lakeside/").text
+    assert "mine-1" in page
+    assert "theirs-1" not in page
+    assert "1,234 rows refused" in page
+    assert "why it stands" in page
+    assert 'href="/data-docs/lakeside/validations/run.html"' in page
+    assert "<b>bold</b>" not in page
 
 
 @pytest.mark.parametrize(

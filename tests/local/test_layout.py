@@ -1,0 +1,43 @@
+"""Ports and secrets of one machine: chosen once, kept, and moved only when somebody else sits on a port."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from local.layout import ANY_PORTS, PREFERRED_PORTS, layout, settle_ports
+
+
+def test_ports_and_secrets_are_chosen_once(tmp_path: Path) -> None:
+    first, second = layout(tmp_path, ANY_PORTS), layout(tmp_path)
+    assert (first.ports, first.secrets) == (second.ports, second.secrets)
+    assert len(set(first.ports.values())) == len(PREFERRED_PORTS)
+    assert len(set(first.secrets.values())) == len(first.secrets)
+
+
+def test_a_taken_port_is_passed_over(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        assert layout(tmp_path, {"api": taken}).ports["api"] > taken
+
+
+def test_a_port_that_somebody_took_meanwhile_moves_and_the_others_stay(tmp_path: Path) -> None:
+    machine = layout(tmp_path, ANY_PORTS)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", machine.ports["redis"]))
+        other.listen()
+        moved = settle_ports(machine)
+    assert [name for name in machine.ports if machine.ports[name] != moved.ports[name]] == ["redis"]
+
+
+def test_a_folder_that_is_only_prepared_by_the_bootstrap_gets_its_ports(tmp_path: Path) -> None:
+    (tmp_path / "uv").mkdir()
+    assert set(layout(tmp_path, ANY_PORTS).ports) == set(PREFERRED_PORTS)
+
+
+def test_the_manager_socket_fits_the_kernel_however_deep_the_folder_lies(tmp_path: Path) -> None:
+    deep = tmp_path / ("deep" * 20) / ("deeper" * 20)
+    assert len(str(layout(deep, ANY_PORTS).socket)) < 100
+    assert layout(deep).socket != layout(tmp_path, ANY_PORTS).socket

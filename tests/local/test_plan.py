@@ -1,0 +1,67 @@
+"""The demonstration's plan names what there is, and its summary adds up."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from estate.ingest.declaration import sources
+from local.demo import _stages
+from local.environment import environment
+from local.layout import ANY_PORTS, ROOT, layout
+from local.plan import offer, steps
+from local.summary import _short
+from local.tenants import docs_password, tenants
+
+
+@pytest.mark.parametrize("data", [None, Path("data")])
+def test_every_run_names_a_dag_a_tenant_and_a_declared_source(data: Path | None) -> None:
+    runs = [run for step in steps(data) for run in step.runs]
+    assert len(runs) >= 7
+    for run in runs:
+        assert (ROOT / "dags" / f"{run.dag}.py").exists()
+        assert sources()[run.source].kind == ("hazard_layer" if run.dag == "hazard_layer" else "record")
+        assert run.tenant is None if run.dag == "hazard_layer" else run.tenant in tenants()
+        assert Path(Path(run.file).name).match(sources()[run.source].file_glob)
+
+
+def test_the_demo_runs_both_tenants_and_expects_exactly_one_refusal() -> None:
+    runs = [run for step in steps(None) for run in step.runs]
+    assert {run.tenant for run in runs} == {None, *tenants()}
+    assert [run.tenant for run in runs if run.expect == "refused"] == ["harborview"]
+
+
+def test_a_file_that_is_not_there_is_skipped_and_named(tmp_path: Path) -> None:
+    machine = layout(tmp_path / "machine", ANY_PORTS)
+    (tmp_path / "data" / "sales").mkdir(parents=True)
+    (tmp_path / "data" / "sales" / "king_county_2014_2015.csv.gz").write_bytes(b"")
+    kept, missing = offer(machine, steps(tmp_path / "data"), tmp_path / "data")
+    assert [run.source for step in kept for run in step.runs] == ["king_county_sales_2014"]
+    assert "sales/nyc_rolling_sales_2023_2024_statenisland.xlsx" in missing
+    landing = Path(environment(machine.folder)["ESTATE_LANDING_DIR"])
+    assert [path.name for path in (landing / "lakeside").iterdir()] == ["king_county_2014_2015.csv.gz"]
+
+
+def test_a_stage_is_done_when_each_of_its_tasks_is() -> None:
+    assert _stages({"land": "success", "ingest.build": "success", "ingest.gate": "failed", "score.build": ""}) == ["land"]
+    assert _stages({"ingest.build": "success", "ingest.gate": "success"}) == ["ingest"]
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.058292, "0.0583"), (2944.0, "2,944"), (3.0, "3"), (1977, 1977), ("AE", "AE")])
+def test_numbers_are_shown_as_people_write_them(value: object, text: object) -> None:
+    assert _short(value) == text
+
+
+def test_each_tenant_has_a_password_of_its_own_that_stays(tmp_path: Path) -> None:
+    machine = layout(tmp_path, ANY_PORTS)
+    passwords = [docs_password(machine, slug) for slug in tenants()]
+    assert len(set(passwords)) == len(tenants())
+    assert passwords == [docs_password(layout(tmp_path), slug) for slug in tenants()]
+
+
+def test_make_help_lists_every_command() -> None:
+    text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("demo", "up", "down", "status", "clean", "check", "test", "bench", "docs", "token", "help"):
+        assert f"make {target} " in text
