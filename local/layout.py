@@ -73,7 +73,7 @@ def layout(folder: Path = FOLDER, preferred: Mapping[str, int] = PREFERRED_PORTS
 
 
 def settle_ports(machine: Layout) -> Layout:
-    """Move every port that somebody else has taken meanwhile to the next free one. Call while nothing of ours runs."""
+    """Move on to the next free ports when somebody else has taken one meanwhile. Call while nothing of ours runs."""
     _write_ports(machine.folder, _free_ports(machine.ports))
     return layout(machine.folder)
 
@@ -92,22 +92,20 @@ def _write_ports(folder: Path, ports: Mapping[str, int]) -> None:
 
 
 def _free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
-    taken: set[int] = set()
-    ports = {}
-    for name, first in preferred.items():
-        port = first
-        while True:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    port += 1
-                    continue
-                found = probe.getsockname()[1]
-            if found not in taken:
-                break
-            port = port + 1 if first else 0
-        taken.add(found)
-        ports[name] = found
-    return ports
+    """`preferred`, all moved on by the same step until every one is free: a machine that is just starting has not taken all of its own."""
+    for step in range(1000):
+        ports = {name: _bound(first + step if first else 0) for name, first in preferred.items()}
+        if len(set(ports.values()) - {0}) == len(ports):
+            return ports
+    raise RuntimeError(f"no free ports from {preferred}")
+
+
+def _bound(port: int) -> int:
+    """`port` if it is free, any free one for 0; 0 if it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+        return int(probe.getsockname()[1])

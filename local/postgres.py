@@ -62,17 +62,13 @@ def data_folder(machine: Layout) -> Path:
     if user is None:
         return inside / "data"
     reachable = subprocess.run(["test", "-x", str(inside)], user=user, group=_group(user), extra_groups=[], cwd="/", check=False)
-    home = inside if reachable.returncode == 0 else Path("/var/lib") / f"estate-{machine.nickname}"
-    home.mkdir(exist_ok=True)
-    shutil.chown(home, user, _group(user))
-    return home / "data"
+    return (inside if reachable.returncode == 0 else _outside(machine)) / "data"
 
 
 def remove(machine: Layout) -> None:
     """Remove the cluster's folder where it lies outside of the machine's."""
-    outside = Path("/var/lib") / f"estate-{machine.nickname}"
-    if outside.exists():
-        shutil.rmtree(outside)
+    if _outside(machine).exists():
+        shutil.rmtree(_outside(machine))
 
 
 def create(machine: Layout) -> None:
@@ -81,6 +77,9 @@ def create(machine: Layout) -> None:
     if data.exists():
         return
     user = server_user()
+    data.parent.mkdir(exist_ok=True)
+    if user is not None:
+        shutil.chown(data.parent, user, _group(user))
     part = data.with_name("data.part")
     shutil.rmtree(part, ignore_errors=True)
     with tempfile.NamedTemporaryFile("w", dir=data.parent, prefix="password") as password:
@@ -117,6 +116,10 @@ def bootstrap(machine: Layout, database: str = "estate", template: str = "templa
         "PGDATABASE": "postgres",
     }
     _run([str(binaries() / "psql"), "--no-psqlrc", "--file", str(ROOT / "sql" / "bootstrap.sql")], None, variables)
+
+
+def _outside(machine: Layout) -> Path:
+    return Path("/var/lib") / f"estate-{machine.nickname}"
 
 
 def _run(command: list[str], user: str | None, variables: Mapping[str, str] | None = None) -> None:

@@ -66,10 +66,14 @@ def start(machine: Layout, program: Program, seconds: float = 90) -> None:
     if states(machine)[program.name]["statename"] not in ("RUNNING", "STARTING"):
         _ask(machine, "startProcess", f"{program.group}:{program.name}", False)
 
-    def is_settled() -> bool:
-        return program.is_ready() or states(machine)[program.name]["statename"] in _FAILED
+    def serves() -> bool:
+        # Whoever answers at the port may be another machine's server.
+        return program.is_ready() and (not program.server or _listens(states(machine)[program.name]["pid"], machine.ports[program.server]))
 
-    if _until(is_settled, seconds) and program.is_ready():
+    def is_settled() -> bool:
+        return serves() or states(machine)[program.name]["statename"] in _FAILED
+
+    if _until(is_settled, seconds) and serves():
         return
     state = states(machine)[program.name]
     log = Path(state["stdout_logfile"])
@@ -126,6 +130,20 @@ def _ask(machine: Layout, method: str, *arguments: object) -> Any:
         raise NotRunning(f"nothing runs in {machine.folder}") from error
     finally:
         transport.close()
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether the process `pid` or one of its children listens on `port`."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            for member in family
+            for connection in member.net_connections("inet")
+        )
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _until(is_true: Callable[[], bool], seconds: float) -> bool:

@@ -85,7 +85,8 @@ def test_reference_tables_hold_no_tenant(ask):
 
 def test_every_published_table_has_the_gate_s_trigger(ask):
     found = ask(
-        "SELECT relnamespace::regnamespace::name || '.' || relname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE tgname = 'require_passed_gate' AND tgenabled = 'O' ORDER BY 1"
+        "SELECT nspname || '.' || relname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE tgname = 'require_passed_gate' AND tgenabled = 'O' ORDER BY 1"
     )
     assert [name for (name,) in found] == sorted(PUBLISHED)
 

@@ -18,15 +18,15 @@ OWNER = str(uuid.UUID(int=7))
 @pytest.mark.parametrize(
     "key",
     [
-        "", "/", "/etc/passwd", "..", "../x", f"{OWNER}/../x", f"{OWNER}/a/../../x", f"{OWNER}/..", f"{OWNER}//x", f"{OWNER}/", f"{OWNER}/a\0b",
-        f"{OWNER}/a b", f"{OWNER}/a\n", f"{OWNER}/%2e%2e/x", f"{OWNER}\\x", f"{OWNER}/é", "s3://other/x", f"{OWNER}/a?b", "http://x/y",
+        "", "/", "/etc/passwd", "..", "../x", f"{OWNER}/../x", f"{OWNER}/a/../../x", f"{OWNER}/..", f"{OWNER}//x", f"{OWNER}/",
+        f"{OWNER}/a\0b", f"{OWNER}/a b", f"{OWNER}/a\n", f"{OWNER}/%2e%2e/x", f"{OWNER}\\x", f"{OWNER}/é", "s3://other/x", f"{OWNER}/a?b", "http://x/y",
     ],
 )  # fmt: skip
 def test_a_key_that_leaves_its_prefix_is_refused(servers, s3_bucket, key):
     for attempt in (lambda: landing.put(key, b"x"), lambda: landing.get(key), lambda: landing.get_rows(key)):
         with pytest.raises(ValueError, match="is not a key of ours"):
             attempt()
-    assert servers.s3().list_objects_v2(Bucket=s3_bucket)["KeyCount"] == 0
+    assert "Contents" not in servers.s3().list_objects_v2(Bucket=s3_bucket)
 
 
 def test_what_is_put_is_got_and_what_is_not_there_is_named(s3_bucket):

@@ -65,9 +65,8 @@ def _array(values: pd.Series, kind: pa.DataType) -> pa.Array:
         values = values.astype(object)
     if pa.types.is_string(kind):
         values = values.where(values.notna(), None)
-    if pa.types.is_date32(kind) and not pd.api.types.is_datetime64_any_dtype(values):
-        values = pd.to_datetime(values)
     if pa.types.is_date32(kind):
+        # In seconds, since nanoseconds end in 2262: a placeholder of 9999 is for the gate to judge, not a failure of the build.
         return pa.Array.from_pandas(values.astype("datetime64[s]")).cast(pa.date32())
     if pa.types.is_integer(kind) and values.dtype == object:
         values = values.astype("Float64")
@@ -100,7 +99,8 @@ def _flat(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
         return column
     joined = []
     for chunk in column.chunks:
-        items = chunk.cast(pa.list_(pa.string()))
+        # A slice of an array with nulls has offsets that from_arrays refuses; concatenating makes it an array of its own.
+        items = pa.concat_arrays([chunk]).cast(pa.list_(pa.string()))
         values = pc.fill_null(_quoted(items.values) if pa.types.is_string(column.type.value_type) else items.values, "NULL")
         items = pa.ListArray.from_arrays(items.offsets, values, mask=_nulls(items))
         text = pc.binary_join_element_wise("{", pc.binary_join(items, ","), "}", "")

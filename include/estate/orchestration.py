@@ -9,7 +9,7 @@ from airflow.sdk import Asset, AssetAny, Param, PartitionedAssetTimetable, Parti
 from airflow.sdk.exceptions import AirflowFailException
 
 from estate.contracts import STAGES, published_by
-from estate.ingest.declaration import sources
+from estate.ingest.declaration import declared_names
 from estate.settings import tenants
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def tenant_param() -> dict[str, Param]:
 
 def landing_params() -> dict[str, Param]:
     """The form of a run that lands a file: tenant, source, file and vintage."""
-    choices = sorted(name for name, declared in sources().items() if declared.kind == "record")
+    choices = declared_names("record")
     return tenant_param() | {
         "source": Param(choices[0], type="string", enum=choices, title="Source", description="What the file is, as declared."),
         "file": Param(
@@ -82,7 +82,7 @@ def batch_params() -> dict[str, Param]:
 
 def layer_params() -> dict[str, Param]:
     """The form of a run that loads a hazard layer."""
-    choices = sorted(name for name, declared in sources().items() if declared.kind == "hazard_layer")
+    choices = declared_names("hazard_layer")
     return {
         "source": Param(choices[0], type="string", enum=choices, title="Layer", description="Which declared layer the file is."),
         "file": Param(

@@ -6,6 +6,7 @@ Killed at any point, the transaction leaves the old state; run again, it does wh
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from estate.errors import StaleVintage
 from estate.settings import settings
 from estate.sql import query
 from estate.staged import StagedRows
-from estate.warehouse import copy_to_temporary, frame_sha256
+from estate.warehouse import copy_to_temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def publish(connection: psycopg.Connection[Any], batch: Batch, tables: list[Judg
 
     Raises StaleVintage, changing nothing, when a newer vintage of the partition is already published.
     """
+    # The join of what is staged with what is current reads both whole: some 250 bytes a row, better in memory than through files.
+    connection.execute("SET LOCAL work_mem = '128MB'")
     return [_publish_one(connection, batch, judged) for judged in tables]
 
 
@@ -69,7 +72,6 @@ def _publish_one(connection: psycopg.Connection[Any], batch: Batch, judged: Judg
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
     partition = {"table_name": promise.name, "partition_name": batch.source_name}
     latest = connection.execute(query("publication_latest"), partition).fetchone()
-    digest = frame_sha256(judged.rows)
     if latest is not None:
         published_vintage, published_sha256 = latest
         if published_vintage > batch.vintage_date:
@@ -77,10 +79,13 @@ def _publish_one(connection: psycopg.Connection[Any], batch: Batch, judged: Judg
                 f"{batch.tenant.slug}: {promise.name} already holds {batch.source_name} of {published_vintage}; the batch of "
                 f"{batch.vintage_date} is older and would overwrite newer data"
             )
-        if published_sha256 == digest and published_vintage == batch.vintage_date:
+        # What the gate let through is known by its digest; only what is about to be written needs to be read again.
+        let_through = connection.execute(query("verdict_digest"), {"verdict_id": judged.verdict_id}).fetchone()
+        if let_through == (published_sha256,) and published_vintage == batch.vintage_date:
             return Published(promise.name, judged.rows_in, 0, 0, judged.rows.num_rows, judged.rows_quarantined)
 
-    staging = copy_to_temporary(connection, promise, judged.rows)
+    digest = hashlib.sha256()
+    staging = copy_to_temporary(connection, promise, judged.rows, digest)
     # Where the rows of a partition come from its own files only, the newer file knows more, whoever read later.
     not_before = batch.vintage_date if promise.partition else date.min
     reading = {"table_name": promise.name, "read_at": judged.read_at, "not_before": not_before}
@@ -90,7 +95,7 @@ def _publish_one(connection: psycopg.Connection[Any], batch: Batch, judged: Judg
         "tenant_id": batch.tenant.tenant_id,
         "publication_id": publication_id,
         "batch_id": batch.batch_id,
-        "input_sha256": digest,
+        "input_sha256": digest.hexdigest(),
         "vintage_date": batch.vintage_date,
         "verdict_id": judged.verdict_id,
         "run_id": batch.run_id,
@@ -102,12 +107,13 @@ def _publish_one(connection: psycopg.Connection[Any], batch: Batch, judged: Judg
     }
     connection.execute(query("publication_insert"), ledger)
     parts = _parts(promise, staging) | {"publication_id": sql.Literal(publication_id), "published_at": sql.Literal(published_at)}
+    connection.execute(sql.SQL(query("publish_set_apart")).format(**parts))
     closed = connection.execute(sql.SQL(query("publish_close_changed")).format(**parts)).rowcount
     if judged.scope is not None:
         closed += _close_missing(connection, promise, parts, judged.scope, reading)
     inserted = connection.execute(sql.SQL(query("publish_insert_new")).format(**parts)).rowcount
     connection.execute(sql.SQL(query("quarantine_resolve")).format(**parts), {"table_name": promise.name})
-    connection.execute(sql.SQL("DROP TABLE {}").format(staging))
+    connection.execute(sql.SQL("DROP TABLE {}, {}").format(staging, parts["fresh"]))
     done = Published(
         table_name=promise.name,
         rows_in=judged.rows_in,
@@ -127,6 +133,7 @@ def _parts(promise: Contract, staging: sql.Composable) -> dict[str, sql.Composab
     return {
         "target": sql.Identifier(*promise.name.split(".")),
         "staging": staging,
+        "fresh": sql.Identifier("fresh"),
         "columns": listed(promise.column_names),
         "staged_columns": listed(promise.column_names, "staged"),
         "same_key": sql.SQL(" AND ").join(

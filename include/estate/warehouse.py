@@ -73,10 +73,12 @@ class Warehouse:
             if keys is not None:
                 _copy_keys(connection, keys)
             cursor = psycopg.ClientCursor(connection)
-            statement = cursor.mogrify(query(name), parameters).strip().rstrip(";")
+            statement = sql.SQL(cursor.mogrify(query(name), parameters).strip().rstrip(";"))
             types = _described(connection, statement)
             body = io.BytesIO()
-            with connection.cursor().copy(f"COPY ({statement}\n) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)".encode()) as copy:
+            # The closing bracket stands on a line of its own, since a query may end in a comment.
+            wanted = sql.SQL("COPY ({}\n) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)").format(statement)
+            with connection.cursor().copy(wanted) as copy:
                 for block in copy:
                     body.write(block)
         return _decoded(body.getvalue(), types)
@@ -142,11 +144,13 @@ def _names(promise: Contract) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, promise.column_names))
 
 
-def copy_to_temporary(connection: psycopg.Connection[Any], promise: Contract, rows: pa.Table | StagedRows) -> sql.Composable:
+def copy_to_temporary(
+    connection: psycopg.Connection[Any], promise: Contract, rows: pa.Table | StagedRows, digest: hashlib._Hash | None = None
+) -> sql.Composable:
     """COPY `rows` into a temporary table with the contract's columns; gone with the transaction, whatever ends it.
 
     COPY into a table under row-level security is refused by PostgreSQL, and a temporary table leaves no dead space when
-    the process is killed.
+    the process is killed. `digest` is fed with what is copied, and then says what `frame_sha256` says of `rows`.
     """
     name = sql.Identifier(f"staging_{promise.table}")
     definition = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.sql_type)) for c in promise.columns)
@@ -154,6 +158,8 @@ def copy_to_temporary(connection: psycopg.Connection[Any], promise: Contract, ro
     with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(name, _names(promise))) as copy:
         for block in copy_body(rows):
             copy.write(block)
+            if digest is not None:
+                digest.update(block)
     # The joins ask for the number of rows and for the key; looking at every column would take a tenth of the whole load.
     key_columns = sql.SQL(", ").join(map(sql.Identifier, promise.key))
     connection.execute(sql.SQL("ANALYZE {} ({})").format(name, key_columns))
@@ -177,8 +183,8 @@ def _copy_keys(connection: psycopg.Connection[Any], keys: pd.DataFrame) -> None:
     connection.execute("ANALYZE batch_key")
 
 
-def _described(connection: psycopg.Connection[Any], statement: str) -> list[tuple[str, int]]:
-    cursor = connection.execute(f"SELECT * FROM ({statement}\n) AS described LIMIT 0".encode())  # noqa: S608 - a named query, already bound
+def _described(connection: psycopg.Connection[Any], statement: sql.Composable) -> list[tuple[str, int]]:
+    cursor = connection.execute(sql.SQL("SELECT * FROM ({}\n) AS described LIMIT 0").format(statement))
     return [(column.name, column.type_code) for column in cursor.description or ()]
 
 
@@ -189,7 +195,8 @@ def _decoded(body: bytes, types: list[tuple[str, int]]) -> pd.DataFrame:
         quoted_strings_can_be_null=False,
         null_values=[""],
     )
-    parsing = pacsv.ParseOptions(newlines_in_values=True)
+    # A null in the only column is an empty line.
+    parsing = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
     frame = pacsv.read_csv(io.BytesIO(body), convert_options=options, parse_options=parsing).to_pandas(date_as_object=False)
     for name, oid in types:
         column = frame[name]

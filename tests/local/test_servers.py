@@ -15,7 +15,8 @@ from estate.settings import Settings
 from local import servers as machines
 from local import supervision
 from local.environment import database_url
-from local.layout import ANY_PORTS, layout
+from local.layout import ANY_PORTS, Layout, layout
+from local.programs import stores
 from local.progress import Progress
 from tests.servers import Database, Servers
 
@@ -107,3 +108,18 @@ def test_the_server_does_not_run_as_root(servers: Servers) -> None:
 
 def test_bootstrap_script_is_portable_shell() -> None:
     assert subprocess.run(["dash", "-n", "local/bootstrap.sh"], check=False).returncode == 0
+
+
+def test_a_stranger_at_the_port_is_not_taken_for_our_server(
+    tmp_path_factory: pytest.TempPathFactory, servers: Servers, quiet: Progress
+) -> None:
+    machine = layout(tmp_path_factory.mktemp("machine"), ANY_PORTS)
+    beside = Layout(machine.folder, {**machine.ports, "s3": servers.machine.ports["s3"]}, machine.secrets)
+    (theirs,) = [program for program in stores(beside) if program.name == "s3"]
+    assert theirs.is_ready()
+    supervision.launch(beside, [theirs])
+    try:
+        with pytest.raises(supervision.StartFailed, match="address already in use"):
+            supervision.start(beside, theirs, seconds=30)
+    finally:
+        machines.clean(machine, quiet)

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from estate.contracts import contract
 from estate.errors import LandingRefused, SettingError
-from estate.ingest.rules import check_rule
 
 DECLARED = Path(__file__).parent / "declared"
 GEOMETRY = "geometry"  # stands for the file's geometry wherever a mapping names raw columns
@@ -83,6 +82,8 @@ class Source(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Source:
+        from estate.ingest.rules import check_rule
+
         target = contract("ingest.record" if self.kind == "record" else "reference.hazard_feature")
         unknown = sorted(set(self.columns) - set(target.column_names))
         if unknown:
@@ -126,6 +127,11 @@ def _declared() -> tuple[Source, ...]:
 def sources() -> dict[str, Source]:
     """Every declared source by name, in alphabetical order. Raises SettingError when a declaration is wrong."""
     return {found.name: found for found in _declared()}
+
+
+def declared_names(kind: str) -> list[str]:
+    """The names of the sources of a kind, in alphabetical order, unchecked: a DAG's form lists them without loading pandas."""
+    return [path.stem for path in sorted(DECLARED.glob("*.toml")) if tomllib.loads(path.read_text(encoding="utf-8")).get("kind") == kind]
 
 
 def source(name: str) -> Source:
