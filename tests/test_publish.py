@@ -221,10 +221,10 @@ def test_a_row_that_comes_back_gets_a_new_version_and_its_absence_stays_on_recor
 # Quarantine and counts
 
 
-def quarantined(tenant, key):
+def quarantined(tenant, key, batch_id="b"):
     with Warehouse(tenant) as warehouse, warehouse.transaction() as connection:
         row = {
-            "tenant_id": tenant.tenant_id, "quarantine_id": thing_id(f"q{key}"), "batch_id": "b", "table_name": RECORD, "row_key": key,
+            "tenant_id": tenant.tenant_id, "quarantine_id": thing_id(f"q{key}"), "batch_id": batch_id, "table_name": RECORD, "row_key": key,
             "raw_row": "{}", "expectation": "e", "reason": "r", "run_id": "x", "quarantined_at": clock(tenant),
         }  # fmt: skip
         insert(connection, "provenance.quarantine", row)
@@ -233,6 +233,14 @@ def quarantined(tenant, key):
 def waiting(tenant):
     with Warehouse(tenant) as warehouse, warehouse.transaction() as connection:
         return [key for (key,) in connection.execute("SELECT row_key FROM provenance.quarantine WHERE resolved_at IS NULL ORDER BY 1")]
+
+
+def test_a_row_that_was_kept_back_is_not_missing_and_its_last_good_version_stands(tenant):
+    publish_frame(batch(tenant), records(tenant, {"good": 1.0, "kept": 2.0, "gone": 3.0}), table=RECORD, scope=["ames_sales"])
+    newer = batch(tenant, vintage=LATER)
+    quarantined(tenant, "ames_sales|kept", newer.batch_id)
+    publish_frame(newer, records(tenant, {"good": 1.5}), table=RECORD, scope=["ames_sales"])
+    assert current(tenant, RECORD) == {"good": 1.5, "kept": 2.0}
 
 
 def test_quarantine_is_resolved_when_a_later_publication_brings_the_row(tenant):

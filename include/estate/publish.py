@@ -88,7 +88,7 @@ def _publish_one(connection: psycopg.Connection[Any], batch: Batch, judged: Judg
     staging = copy_to_temporary(connection, promise, judged.rows, digest)
     # Where the rows of a partition come from its own files only, the newer file knows more, whoever read later.
     not_before = batch.vintage_date if promise.partition else date.min
-    reading = {"table_name": promise.name, "read_at": judged.read_at, "not_before": not_before}
+    reading = {"table_name": promise.name, "batch_id": batch.batch_id, "read_at": judged.read_at, "not_before": not_before}
     _drop_what_a_later_reader_knows(connection, promise, staging, reading)
     publication_id, published_at = _next_publication(connection, promise)
     ledger = partition | {
@@ -140,6 +140,7 @@ def _parts(promise: Contract, staging: sql.Composable) -> dict[str, sql.Composab
             sql.SQL("{} = {}").format(sql.Identifier("current_row", name), sql.Identifier("staged", name)) for name in promise.key
         ),
         "row_key": listed(promise.row_key, "staged"),
+        "current_key": listed(promise.row_key, "current_row"),
         "current_values": listed(promise.compared, "current_row"),
         "staged_values": listed(promise.compared, "staged"),
     }
