@@ -63,7 +63,7 @@ def table(title: str, figures: Sequence[Figure]) -> Table:
             f"{figure.value:,.2f} {figure.unit}",
             bound,
             f"[{colour}]{figure.verdict}[/{colour}]",
-            figure.against if figure.against != said else '"',
+            figure.against if figure.against != said else '"' if said else "",
         )
         said = figure.against
     return shown

@@ -25,6 +25,7 @@ SETTINGS = {
     "wal_compression": "on",
     "random_page_cost": "1.1",
     "jit": "off",
+    "autovacuum_naptime": "5s",  # a table that was just filled is planned as if it were empty until it is analyzed
     "timezone": "UTC",
 }
 

@@ -70,11 +70,11 @@ def start(machine: Layout, program: Program, seconds: float = 90) -> None:
         # Whoever answers at the port may be another machine's server.
         return program.is_ready() and (not program.server or _listens(states(machine)[program.name]["pid"], machine.ports[program.server]))
 
-    def is_settled() -> bool:
-        return serves() or states(machine)[program.name]["statename"] in _FAILED
-
-    if _until(is_settled, seconds) and serves():
-        return
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and states(machine)[program.name]["statename"] not in _FAILED:
+        if serves():
+            return
+        time.sleep(0.1)
     state = states(machine)[program.name]
     log = Path(state["stdout_logfile"])
     tail = log.read_text(errors="replace").splitlines()[-20:] if log.exists() else []

@@ -37,6 +37,9 @@ from estate.warehouse import Warehouse, frame_sha256
 _BESIDE = frozenset({"defects", "scope"})
 
 
+_MANY_ROWS = 1_000
+
+
 def batch_of(tenant: Tenant, batch_name: str, run_id: str) -> Batch:
     """The batch called `batch_name`. Raises BatchRefused when this tenant has landed none of that name."""
     with Warehouse(tenant) as warehouse:
@@ -110,8 +113,14 @@ def publish_stage(stage: str, batch: Batch) -> list[Published]:
         rows_in = built["rows"][promise.name]
         verdict_id = uuid.UUID(verdicts[promise.name])
         tables.append(Judged(promise, rows, verdict_id, rows_in, rows_in - rows.num_rows, read_at, scope))
-    with Warehouse(batch.tenant) as warehouse, warehouse.transaction() as connection:
-        return publish(connection, batch, tables)
+    with Warehouse(batch.tenant) as warehouse:
+        with warehouse.transaction() as connection:
+            done = publish(connection, batch, tables)
+        for published in done:
+            # Plans made from the statistics of an empty table are slower by orders of magnitude than the load itself.
+            if published.rows_published >= _MANY_ROWS:
+                warehouse.execute("statistics_refresh", table_name=published.table_name)
+    return done
 
 
 def _scope(stage: str, batch: Batch, promise: Contract, main: pa.Table | StagedRows, has: list[str]) -> tuple[str, pa.Array] | None:
