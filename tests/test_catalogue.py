@@ -137,14 +137,13 @@ def test_grants_are_the_least_that_work(ask, role, name):
     assert updatable == (allowed.get(name, set()) if role == "estate_pipeline" else set())
 
 
-def test_nobody_is_served_by_a_function_that_runs_as_its_owner(ask):
-    assert (
-        ask(
-            "SELECT p.oid::regprocedure FROM pg_proc p LEFT JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'"
-            " WHERE prosecdef AND d.objid IS NULL AND pronamespace <> 'pg_catalog'::regnamespace"
-        )
-        == []
+def test_one_function_runs_as_its_owner_and_only_the_pipeline_may_call_it(ask):
+    found = ask(
+        "SELECT p.oid::regprocedure::text, has_function_privilege('estate_pipeline', p.oid, 'EXECUTE'), p.proacl::text LIKE '%%{=X%%'"
+        " FROM pg_proc p LEFT JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'"
+        " WHERE prosecdef AND d.objid IS NULL AND pronamespace <> 'pg_catalog'::regnamespace"
     )
+    assert found == [("platform.refresh_statistics(text)", True, False)]
     definers = ask(
         "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace <> 'pg_catalog'::regnamespace"
         " AND has_function_privilege('estate_api', oid, 'EXECUTE') ORDER BY 1"
@@ -155,5 +154,5 @@ def test_nobody_is_served_by_a_function_that_runs_as_its_owner(ask):
 
 def test_our_functions_fix_their_search_path(ask):
     found = ask("SELECT proname, proconfig FROM pg_proc WHERE pronamespace = ANY(%s::regnamespace[])", SCHEMAS)
-    assert [name for name, _ in found] == ["require_passed_gate"]
+    assert {name for name, _ in found} == {"require_passed_gate", "refresh_statistics"}
     assert all(any(setting.startswith("search_path=") for setting in config or []) for _, config in found)

@@ -280,3 +280,9 @@ def test_the_api_cannot_read_what_the_pipeline_is_asking(database, pair):
         asked = connection.execute("SELECT query FROM pg_stat_activity WHERE usename = 'estate_pipeline'").fetchall()
         assert asked
         assert not any("of foreign" in query for (query,) in asked)
+
+
+@pytest.mark.parametrize("table", ["public.spatial_ref_sys", "platform.tenant", "score.absent", "score.risk; DROP TABLE score.risk", ""])
+def test_the_function_that_runs_as_its_owner_touches_published_tables_only(database, table):
+    with psycopg.connect(database.pipeline_url) as connection, pytest.raises(psycopg.errors.RaiseException, match="no table of a stage"):
+        connection.execute("SELECT platform.refresh_statistics(%s)", (table,))

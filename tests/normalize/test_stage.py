@@ -35,7 +35,9 @@ def _built(work, staged, monkeypatch):
     with Warehouse(work.tenant) as warehouse:
         pieces = list(stage.build(work, warehouse))
     # An empty piece has no types of its own and says nothing.
-    return {name: pd.concat([piece[name] for piece in pieces if len(piece[name])] or [pieces[0][name]], ignore_index=True) for name in pieces[0]}
+    return {
+        name: pd.concat([piece[name] for piece in pieces if len(piece[name])] or [pieces[0][name]], ignore_index=True) for name in pieces[0]
+    }
 
 
 def test_a_batch_is_merged_with_what_other_sources_say_of_its_properties(tenant, monkeypatch):
