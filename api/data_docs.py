@@ -57,7 +57,7 @@ def index(tenant_slug: str) -> BaseResponse:
 @data_docs.get("/<tenant_slug>/<path:path>")
 def page(tenant_slug: str, path: str) -> Response:
     """One file of the tenant's Data Docs; without a path, the index of all verdicts."""
-    if path == "":
+    if path in {"", "index.html"}:  # the second is what the pages themselves link to
         return _index(tenant_slug)
     platform = services(current_app)
     name = checked_path(path)

@@ -29,6 +29,7 @@ from estate.settings import ROOT
 from estate.staged import SLICE_ROWS, StagedRows, columns_of, slices_of
 
 if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuite
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.render.view import DefaultJinjaPageView
 
@@ -235,6 +236,13 @@ def _rendered(validation: ExpectationSuiteValidationResult) -> bytes:
     return html.encode()
 
 
+def _rendered_suite(suite: ExpectationSuite) -> bytes:
+    from great_expectations.render.renderer import ExpectationSuitePageRenderer
+
+    html: str = _view().render(ExpectationSuitePageRenderer().render(suite), show_how_to_buttons=False)
+    return html.encode()
+
+
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
         return escape(value)
@@ -297,10 +305,10 @@ class _Checkpoint:
         run_id = self._gx.RunIdentifier(run_name=self._run_name, run_time=started_at)
         outcome = self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run_id)
         (validation,) = outcome.run_results.values()
-        if not self.docs or (not validation.success and len(self.docs) < _PAGES + len(_static())):
+        if not self.docs or (not validation.success and len(self.docs) < _PAGES + len(_static()) + 1):
             table = self._contract.name.replace(".", "/")
             page = f"validations/{table}/{self._run_name}/{started_at:%Y%m%dT%H%M%S.%fZ}/{self._contract.name}.html"
-            self.docs |= {page: _rendered(validation), **_static()}
+            self.docs |= {page: _rendered(validation), f"expectations/{table}.html": _rendered_suite(self._suite), **_static()}
             if self.first_page is None or not (self._first_page_failed or validation.success):
                 self.first_page, self._first_page_failed = page, not validation.success
         return list(validation.results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from estate.settings import tenants
 
 if TYPE_CHECKING:
     from estate.batch import Batch
+    from estate.gate import Verdict
 
+LOG = logging.getLogger(__name__)
 # Passing faults (a server that restarts) are tried again; a refusal never is.
 DEFAULT_ARGS = {
     "owner": "real-estate-os",
@@ -184,6 +187,7 @@ def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
         except BatchRefused as error:
             verdicts, refusal = error.verdicts, error
         emit_dataset_lineage(inputs=lineage.judged(batch.tenant.slug, verdicts))
+        _log_failures(verdicts)
         if refusal is not None:
             raise AirflowFailException(str(refusal))
         return {verdict.table_name: f"{verdict.rows_in} rows, {len(verdict.rejected)} quarantined" for verdict in verdicts}
@@ -212,6 +216,13 @@ def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
         build(landed) >> gate(landed) >> publish(landed)
 
     return tasks(landed)
+
+
+def _log_failures(verdicts: list[Verdict]) -> None:
+    for verdict in verdicts:
+        for failure in verdict.failures:
+            level = logging.ERROR if failure.outcome == "refused" else logging.WARNING
+            LOG.log(level, "%s %s: %s of %s: %s", verdict.table_name, failure.outcome, failure, f"{verdict.rows_in:,}", failure.reason)
 
 
 def _announce(batch: Batch, stage_name: str | None) -> None:
