@@ -13,6 +13,7 @@ import requests
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from estate import lineage_forwarder
 from local import postgres
 from local.environment import S3_KEY_ID, airflow_variables, database_url, platform_variables
 from local.layout import Layout, write_private
@@ -49,13 +50,14 @@ def stores(machine: Layout, postgres_overrides: Mapping[str, str] | None = None)
 
 
 def services(machine: Layout) -> list[Program]:
-    """Airflow's three processes and the API. None of them gets the owner's password."""
+    """Airflow's three processes, the API, and the forwarder of lineage where there is a Marquez. None gets the owner's password."""
     platform = platform_variables(machine)
     del platform["ESTATE_OWNER_DATABASE_URL"]
     api = {**platform, "ESTATE_DATABASE_URL": platform["ESTATE_API_DATABASE_URL"]}  # nor does the API get the pipeline's
     del platform["ESTATE_API_DATABASE_URL"], platform["ESTATE_CURSOR_SECRET"]
     airflow = {**platform, **airflow_variables(machine)}
     return [
+        *_lineage_forwarder(platform),
         Program("scheduler", "Airflow scheduler", "", [*_PYTHON, "airflow", "scheduler", "--skip-serve-logs"],
                 lambda: _airflow_health(machine, "scheduler"), airflow),
         Program("dag-processor", "Airflow DAG processor", "", [*_PYTHON, "airflow", "dag-processor"],
@@ -111,6 +113,19 @@ def _s3(machine: Layout) -> Program:
     rclone, address = Path(sys.executable).with_name("rclone"), f"127.0.0.1:{machine.ports['s3']}"
     command = [str(rclone), "serve", "s3", "--config", "", "--addr", address, "--vfs-cache-mode", "off", str(machine["s3"])]
     return Program("s3", "S3", "s3", command, lambda: _answers(machine.url("s3")))
+
+
+def _lineage_forwarder(platform: Mapping[str, str]) -> list[Program]:
+    if not platform["ESTATE_MARQUEZ_URL"]:
+        return []
+    told = {name: platform[name] for name in ("ESTATE_MARQUEZ_URL", "ESTATE_LINEAGE_FILE", "PYTHONPATH")}
+    told["ESTATE_DATABASE_URL"] = ""  # a setting that must be there, and no business of this process
+    file = Path(platform["ESTATE_LINEAGE_FILE"])
+    # Ready when it is at work: whether Marquez answers must not decide whether a machine comes up.
+    return [
+        Program("lineage-forwarder", "Lineage forwarder", "", [*_PYTHON, "estate.lineage_forwarder"],
+                lambda: lineage_forwarder.is_forwarded(file), told),
+    ]  # fmt: skip
 
 
 def inherited_variables(machine: Layout) -> dict[str, str]:

@@ -63,7 +63,10 @@ def states(machine: Layout) -> dict[str, dict[str, Any]]:
 
 def start(machine: Layout, program: Program, seconds: float = 90) -> None:
     """Start one program unless it runs, and wait until it serves. Raises StartFailed with the end of its log."""
-    if states(machine)[program.name]["statename"] not in ("RUNNING", "STARTING"):
+    if program.name not in (known := states(machine)):
+        # What is configured decides which programs there are, when the process manager starts.
+        raise StartFailed(f"{program.title} was not configured when this machine was started; stop it (make down) and start it again")
+    if known[program.name]["statename"] not in ("RUNNING", "STARTING"):
         _ask(machine, "startProcess", f"{program.group}:{program.name}", False)
 
     def serves() -> bool:

@@ -26,7 +26,8 @@ def test_every_platform_variable_is_a_setting(machine: Layout) -> None:
     assert set(Settings.model_fields) - given == {"nfhl_url"}  # a public service: its default is the same everywhere
 
 
-def test_no_service_knows_the_owner_and_the_api_knows_only_its_own_role(machine: Layout) -> None:
+def test_no_service_knows_the_owner_and_the_api_knows_only_its_own_role(machine: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ESTATE_MARQUEZ_URL", raising=False)
     for program in services(machine):
         text = json.dumps(program.variables)
         assert machine.secrets["owner_password"] not in text, program.name
@@ -36,15 +37,19 @@ def test_no_service_knows_the_owner_and_the_api_knows_only_its_own_role(machine:
         assert (machine.secrets["airflow_database_password"] in text) == (program.name != "api"), program.name
 
 
-def test_lineage_goes_to_the_file_always_and_to_marquez_when_it_is_configured(machine: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tasks_write_lineage_to_the_file_alone_and_a_forwarder_runs_where_there_is_a_marquez(
+    machine: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("ESTATE_MARQUEZ_URL", raising=False)
-    alone = json.loads(environment(machine.folder)["AIRFLOW__OPENLINEAGE__TRANSPORT"])
-    assert list(alone["transports"]) == ["file"]
+    assert "lineage-forwarder" not in {program.name for program in services(machine)}
+    alone = environment(machine.folder)["AIRFLOW__OPENLINEAGE__TRANSPORT"]
     monkeypatch.setenv("ESTATE_MARQUEZ_URL", "http://127.0.0.1:5000")
-    both = json.loads(environment(machine.folder)["AIRFLOW__OPENLINEAGE__TRANSPORT"])
-    assert list(both["transports"]) == ["file", "marquez"]
-    assert both["continue_on_failure"] is True
-    assert both["transports"]["marquez"]["retry"] == {"total": 0}
+    assert environment(machine.folder)["AIRFLOW__OPENLINEAGE__TRANSPORT"] == alone
+    (file,) = json.loads(alone)["transports"].values()
+    (forwarder,) = [program for program in services(machine) if program.name == "lineage-forwarder"]
+    assert file == {"type": "file", "log_file_path": forwarder.variables["ESTATE_LINEAGE_FILE"], "append": True}
+    assert forwarder.variables["ESTATE_MARQUEZ_URL"] == "http://127.0.0.1:5000"
+    assert not [secret for secret in machine.secrets.values() if secret in json.dumps(forwarder.variables)]
 
 
 def test_another_airflow_in_the_callers_environment_does_not_mix_into_ours(monkeypatch: pytest.MonkeyPatch) -> None:
