@@ -111,9 +111,8 @@ class KeySet:
                 raise KeysUnavailable
         elif kid not in self._keys:
             self._refresh(COOLDOWN_S)
-        elif age > FRESH_S and self._clock() - self._tried_at > COOLDOWN_S:
-            # The key is known: nobody waits for the issuer.
-            threading.Thread(target=self._refresh, args=(COOLDOWN_S,), name="jwks", daemon=True).start()
+        elif age > FRESH_S:
+            self._refresh_aside()  # the key is known: nobody waits for the issuer
         return self._keys.get(kid)
 
     def ready(self) -> None:
@@ -124,17 +123,38 @@ class KeySet:
             raise KeysUnavailable
 
     def _refresh(self, cooldown_s: float) -> None:
+        """Read the keys anew, or wait for whoever is reading them."""
         with self._lock:
             # Whoever waited for the lock finds the fetch done, or failed a moment ago.
-            if self._clock() - self._tried_at < cooldown_s:
-                return
-            try:
-                self._keys = parse_jwks(self._fetch())
-                self._read_at = self._clock()
-            except (OSError, ValueError):
-                pass  # stale keys serve on; with none, the caller raises KeysUnavailable
-            finally:
-                self._tried_at = self._clock()
+            if self._clock() - self._tried_at >= cooldown_s:
+                self._read()
+
+    def _refresh_aside(self) -> None:
+        """Have the keys read anew by a thread of its own, unless somebody is reading them, or tried a moment ago."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._clock() - self._tried_at < COOLDOWN_S:
+                self._lock.release()
+            else:
+                threading.Thread(target=self._read_and_release, name="jwks", daemon=True).start()
+        except RuntimeError:  # no thread to be had: the keys serve on, and a later request tries again
+            self._lock.release()
+
+    def _read_and_release(self) -> None:
+        try:
+            self._read()
+        finally:
+            self._lock.release()
+
+    def _read(self) -> None:
+        try:
+            self._keys = parse_jwks(self._fetch())
+            self._read_at = self._clock()
+        except (OSError, ValueError):
+            pass  # stale keys serve on; with none, the caller raises KeysUnavailable
+        finally:
+            self._tried_at = self._clock()
 
 
 class Verifier:

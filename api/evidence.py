@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +14,7 @@ from api.properties import HAZARD_FIELDS, field_trust, layers, sales
 from api.representations import picked
 from estate.contracts import CONTRACTS, Contract
 from estate.ingest.declaration import sources
+from estate.provenance.trust import reading_trust, source_trust
 
 Row = dict[str, Any]
 _QUERIES = {
@@ -47,6 +50,39 @@ class Evidence:
         """Trust of each traced field in percent; empty before the provenance stage has run."""
         trust = self.rows["provenance.trust"]
         return {} if trust is None else field_trust(trust)
+
+    def trusts(self, fields: Iterable[str]) -> list[float]:
+        """The trusts, 0 to 1, of those of the traced `fields` that have one."""
+        return [percent / 100 for percent in map(self.trust_pct.get, fields) if percent is not None]
+
+    def layer_trusts(self, hazards: Iterable[str]) -> list[float]:
+        """How far what each of these hazards' layers says of the place can be relied upon, 0 to 1; only of layers that speak of it."""
+        exposure = self.rows["hazard.exposure"]
+        published = self.publications.get(exposure["publication_id"]) if exposure else None
+        location = self.trusts(("latitude", "longitude", "parcel_geom"))
+        found = []
+        for layer in filter(None, (self.layers[hazard] for hazard in hazards)):
+            declared = sources().get(layer["source_name"])
+            spoken = source_trust(
+                declared.authority_weight if declared else None,
+                (published["vintage_date"] - layer["vintage_date"]).days if published else math.nan,
+                declared.refresh_days if declared else None,
+                gate_passed=published["is_passed"] if published else None,
+                is_synthetic=layer["is_synthetic"],
+            )
+            found.append(reading_trust(spoken, location))
+        return found
+
+    def sale_trusts(self) -> list[float]:
+        """The trust, 0 to 1, of each source of a comparable sale. A sale that happened does not age; what is published passed its gate."""
+        known = sources()
+        declared = [known.get(name) for name in {origin["source_name"] for origin in self.sale_origins.values()}]
+        return [
+            source_trust(one.authority_weight, 0, one.refresh_days, gate_passed=True, is_synthetic=one.is_synthetic)
+            if one
+            else source_trust(None, 0, None, gate_passed=True, is_synthetic=False)
+            for one in declared
+        ]
 
     def field_source(self, field: str) -> Row | None:
         """The file, row and raw cells that gave `field`, with the rules applied; None when no record did."""

@@ -16,6 +16,7 @@ from api.properties import HAZARD_FIELDS
 from api.representations import geometry, json_response, picked
 from api.services import services
 from estate.contracts import Contract
+from estate.provenance.trust import derived_trust
 
 provenance = Blueprint("provenance", __name__, url_prefix="/api/v1/properties/<uuid:property_id>/provenance")
 
@@ -82,7 +83,7 @@ def _answer(evidence: Evidence, field: str) -> dict[str, Any]:
         "made": origin["source"]["made"] if origin["source"] else column.made,
         "made_from": column.made_from,
         **origin,
-        "trust_pct": evidence.trust_pct.get(field),
+        "trust_pct": _trust_pct(evidence, field),
         "conflicts": [evidence.conflict(conflict) for conflict in evidence.conflicts if conflict["field_name"] == field],
         "publication": evidence.publication(row),
     }
@@ -99,24 +100,22 @@ def _from_record(evidence: Evidence, field: str) -> dict[str, Any]:
 
 def _from_layer(evidence: Evidence, field: str) -> dict[str, Any]:
     """The hazard layer and its feature, and the records that say where the property is."""
-    hazards = [_HAZARD_OF[field]] if field in _HAZARD_OF else list(HAZARD_FIELDS)
     return {
         "source": None,
-        "layers": {hazard: evidence.layers[hazard] for hazard in hazards},
+        "layers": {hazard: evidence.layers[hazard] for hazard in _hazards_of(field)},
         "inputs": _sources(evidence, ["latitude", "longitude", "parcel_geom"]),
     }
 
 
 def _from_sales(evidence: Evidence, field: str) -> dict[str, Any]:
     """The method, the records that describe the subject, and every comparable sale with its own file and row."""
-    subject = [name.rsplit(".", 1)[1] for name in FIELDS[field].column(field).made_from if name.startswith("normalize.property.")]
     valuation = evidence.rows["score.valuation"]
     assert valuation is not None  # a field of this table is asked for only when it has a row  # noqa: S101
     return {
         "source": None,
         "method": valuation["method"],
         "valuation_date": valuation["valuation_date"],
-        "inputs": _sources(evidence, subject),
+        "inputs": _sources(evidence, _subject_fields(field)),
         "comparables": [
             picked(row, "comparable_rank", "sale_id", "weight", "sale_price_usd", "adjusted_price_usd")
             | {"source": evidence.sale_source(evidence.sale_origins.get(row["sale_id"]))}
@@ -135,6 +134,31 @@ def _from_hazards(evidence: Evidence, _field: str) -> dict[str, Any]:
 def _from_trust(evidence: Evidence, _field: str) -> dict[str, Any]:
     """The trust of every traced field."""
     return {"source": None, "inputs": {name: {"trust_pct": percent} for name, percent in evidence.trust_pct.items()}}
+
+
+def _trust_pct(evidence: Evidence, field: str) -> int | None:
+    """Trust of a field in percent: judged by the provenance stage, or derived from the trust of what it is made of (docs/trust.md)."""
+    promise, made = FIELDS[field], FIELDS[field].column(field).made
+    row = evidence.row(promise)
+    if row is None or row[field] is None or not evidence.trust_pct:
+        return None
+    if promise.name in {"hazard.exposure", "score.risk"}:
+        inputs = evidence.layer_trusts(_hazards_of(field))
+    elif promise.name == "score.valuation" and made == "modelled":
+        inputs = evidence.trusts(_subject_fields(field)) + evidence.sale_trusts()
+    else:
+        return evidence.trust_pct.get(field)
+    return round(100 * derived_trust(inputs, made))
+
+
+def _hazards_of(field: str) -> list[str]:
+    """The hazard that a field speaks of, or all of them."""
+    return [_HAZARD_OF[field]] if field in _HAZARD_OF else list(HAZARD_FIELDS)
+
+
+def _subject_fields(field: str) -> list[str]:
+    """The fields of the property that `field` is made of."""
+    return [name.rsplit(".", 1)[1] for name in FIELDS[field].column(field).made_from if name.startswith("normalize.property.")]
 
 
 def _sources(evidence: Evidence, fields: list[str]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import click
 from rich.console import Console
 
 from bench.figures import CannotMeasure, table, write
+from bench.report import write_page
 
-NAMES = ("publish", "provenance", "spatial", "growth", "pipeline")
+NAMES = ("pipeline", "publish", "provenance", "spatial", "growth")
 
 
 @click.command()
@@ -29,6 +30,9 @@ def main(name: str | None, scale: int | None) -> None:
         title = (module.__doc__ or "").splitlines()[0]
         console.print(table(title, figures))
         console.print(f"a trial with {scale:,} rows; nothing written" if scale else f"written to {write(chosen, figures)}")
+
+    if not scale:
+        console.print(f"and {write_page(NAMES)}")
 
 
 if __name__ == "__main__":

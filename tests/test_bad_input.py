@@ -219,3 +219,32 @@ def test_the_same_bytes_again_change_nothing(published):
     run(SOURCE, offer("harborview", "renamed.csv", text(*ROWS)))
     assert published() == before
     assert last_landing()["outcome"] == "already_landed"
+
+
+def test_one_row_without_a_parcel_number_is_kept_back_and_the_rest_published(published):
+    rows = [ROWS[0].replace(ROWS[0].split(",")[0], "", 1), *ROWS[1:]]
+    run(SOURCE, offer("harborview", "one_missing.csv", text(*rows)))
+    with Warehouse(tenants()["harborview"]) as warehouse, warehouse.transaction() as connection:
+        newest = "SELECT rows_in, rows_quarantined FROM provenance.publication ORDER BY publication_id DESC LIMIT 1"
+        rows_in, kept = connection.execute(newest).fetchone()
+    assert rows_in == len(ROWS)
+    assert 1 <= kept < 5
+
+
+def test_a_drifted_file_leaves_its_drift_in_the_outcome(published):
+    with pytest.raises(LandingRefused, match="latitude"):
+        run(SOURCE, offer("harborview", "drifted.csv", text(*ROWS, header=HEADER.replace("latitude", "breadth"))))
+    with Warehouse(tenants()["harborview"]) as warehouse, warehouse.transaction() as connection:
+        cursor = connection.execute("SELECT drift, column_jaccard FROM ingest.landing ORDER BY landed_at DESC LIMIT 1")
+        drift, jaccard = cursor.fetchone()
+    assert (drift["missing"], drift["added"]) == (["latitude"], ["breadth"])
+    assert 0.9 < jaccard < 1
+
+
+def test_an_attempt_that_fails_otherwise_leaves_its_row_too(published, monkeypatch):
+    monkeypatch.setattr("estate.ingest.stage.read_raw", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(SOURCE, offer("harborview", "failing.csv", text(*ROWS[:40])))
+    outcome = last_landing()
+    assert outcome["outcome"] == "failed"
+    assert "ZeroDivisionError" in outcome["reason"]

@@ -245,3 +245,10 @@ def test_a_key_that_comes_twice_in_two_slices_refuses(judged):
 def test_the_page_named_is_one_that_shows_a_failure(judged):
     verdict = judged([0.1, 0.2, 0.3, 4.4321, 0.5, 0.6], in_range())
     assert b"4.4321" in verdict.docs[verdict.docs_page]
+
+
+def test_a_row_kept_back_for_an_unreadable_cell_is_judged_no_further(judged):
+    verdict = judged([0.5] * 39 + [None], not_null(), defects=unreadable(39), defects_up_to=0.05)
+    assert verdict.is_passed
+    assert verdict.rejected == [39]
+    assert [failure.expectation for failure in verdict.failures] == [UNREADABLE]

@@ -295,3 +295,19 @@ def test_another_tenant_s_verdict_lets_nothing_through(tenant):
         foreign = verdict(connection, batch(other, name=work.batch_id), EXPOSURE, rows)
     with Warehouse(tenant) as warehouse, pytest.raises(psycopg.IntegrityError), warehouse.transaction() as connection:
         publish_by_hand(connection, work, EXPOSURE, rows, {"verdict_id": foreign})
+
+
+@pytest.mark.parametrize("role", ["pipeline", "owner", "superuser"])
+def test_an_earlier_publication_s_number_lets_no_further_row_in(database, tenant, role):
+    work, rows = batch(tenant), one_row(tenant)
+    with Warehouse(tenant) as warehouse, warehouse.transaction() as connection:
+        publish_by_hand(connection, work, EXPOSURE, rows, {"verdict_id": verdict(connection, work, EXPOSURE, rows)})
+    (forged,) = exposures(tenant, {2: 0.9}).to_dict("records")
+    stolen = forged | {"publication_id": 1, "published_at": clock(tenant)}
+    with (
+        Warehouse(tenant, getattr(database, f"{role}_url")) as warehouse,
+        pytest.raises(psycopg.IntegrityError, match="only through a publication whose gate passed"),
+        warehouse.transaction() as connection,
+    ):
+        insert(connection, EXPOSURE, stolen)
+    assert current(tenant) == named({1: 0.5})

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from estate.gate import Verdict
+    from estate.ingest.drift import Drift
 
 
 class LandingRefused(Exception):
     """A file that cannot be landed. Says where (file, row, field), why, and what to do about it."""
 
-    def __init__(self, reason: str, *, remedy: str, row: int | None = None, field: str | None = None) -> None:
+    def __init__(self, reason: str, *, remedy: str, row: int | None = None, field: str | None = None, drift: Drift | None = None) -> None:
         """Keep the parts apart, so that the outcome row can hold them in columns."""
         where = "".join((f", row {row}" if row is not None else "", f", field {field}" if field else ""))
         super().__init__(f"{reason}{where}. {remedy}")
@@ -19,6 +20,7 @@ class LandingRefused(Exception):
         self.remedy = remedy
         self.row = row
         self.field = field
+        self.drift = drift
 
 
 class BatchRefused(Exception):

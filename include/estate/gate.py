@@ -108,7 +108,8 @@ def judge(contract: Contract, rows: pa.Table | StagedRows, run_name: str, defect
     if rows.num_rows > SLICE_ROWS and not _is_unique(rows, contract.key):
         _refused(verdict, "key_is_unique", "two rows of one key; a suite sees this within a slice only")
     checkpoint = _Checkpoint(contract, suite["expectations"], run_name)
-    _weigh(verdict, _found(checkpoint, rows), checkpoint, rows)
+    # A row that is kept back already is judged no further: what could not be read is null, and would fail again for that.
+    _weigh(verdict, _found(checkpoint, rows, set(verdict.rejected)), checkpoint, rows)
     if verdict.rejected and verdict.is_passed:
         if len(verdict.rejected) == verdict.rows_in:
             _refused(verdict, "batch_has_rows", "quarantine left nothing to publish")

@@ -95,7 +95,9 @@ def gate_stage(stage: str, batch: Batch) -> list[Verdict]:
             verdicts[promise.name] = verdict
             _put_docs(batch, verdict)
             _write_down(warehouse, batch, promise, rows, verdict, judged[promise.name])
-    _note(batch, stage, "judged", {name: str(verdict.verdict_id) for name, verdict in verdicts.items()})
+    # What publishing needs to know travels with what was judged, not with what somebody may be building again.
+    numbers = {name: str(verdict.verdict_id) for name, verdict in verdicts.items()}
+    _note(batch, stage, "judged", {"verdicts": numbers, "read_at": built["read_at"], "rows": built["rows"]})
     refused = [verdict for verdict in verdicts.values() if not verdict.is_passed]
     if refused:
         raise BatchRefused(_refusal(batch, refused), list(verdicts.values()))
@@ -104,14 +106,14 @@ def gate_stage(stage: str, batch: Batch) -> list[Verdict]:
 
 def publish_stage(stage: str, batch: Batch) -> list[Published]:
     """Publish every judged table of `stage` in one transaction. Raises StaleVintage when a newer vintage is published."""
-    built, verdicts = _noted(batch, stage, "built"), _noted(batch, stage, "judged")
-    read_at = datetime.fromisoformat(built["read_at"])
+    judged = _noted(batch, stage, "judged")
+    read_at = datetime.fromisoformat(judged["read_at"])
     tables: list[Judged] = []
     for promise in published_by(stage):
         rows = landing.get_rows(landing.staged_key(batch, promise.name, "judged"))
-        scope = _scope(stage, batch, promise, tables[0].rows if tables else rows, built["has"])
-        rows_in = built["rows"][promise.name]
-        verdict_id = uuid.UUID(verdicts[promise.name])
+        scope = _scope(stage, batch, tables[0].rows if tables else rows)
+        rows_in = judged["rows"][promise.name]
+        verdict_id = uuid.UUID(judged["verdicts"][promise.name])
         tables.append(Judged(promise, rows, verdict_id, rows_in, rows_in - rows.num_rows, read_at, scope))
     with Warehouse(batch.tenant) as warehouse:
         with warehouse.transaction() as connection:
@@ -123,15 +125,21 @@ def publish_stage(stage: str, batch: Batch) -> list[Published]:
     return done
 
 
-def _scope(stage: str, batch: Batch, promise: Contract, main: pa.Table | StagedRows, has: list[str]) -> tuple[str, pa.Array] | None:
+def _scope(stage: str, batch: Batch, main: pa.Table | StagedRows) -> tuple[str, pa.Array] | None:
     """What this batch decides about beyond the rows it brings (see Judged.scope)."""
     if stage == "ingest":
         return ("source_name", pa.array([batch.source_name])) if source(batch.source_name).is_complete else None
-    if promise.parent and promise.parent[1].startswith(f"{stage}."):
-        return promise.parent[0], _column(main, "property_id")
-    if "scope" in has:
-        return "property_id", _column(landing.get_rows(landing.staged_key(batch, stage, "scope")), "property_id")
-    return "property_id", _column(main, "property_id")
+    return "property_id", pa.concat_arrays([_column(main, "property_id"), _vanished(batch)])
+
+
+def _vanished(batch: Batch) -> pa.Array:
+    """Properties that no source speaks of any more: in the scope of this batch, and without a row in its build."""
+    key = landing.staged_key(batch, "normalize", "scope")
+    if not landing.exists(key):
+        return pa.array([], pa.string())
+    scope = _column(landing.get_rows(key), "property_id")
+    built = _column(landing.get_rows(landing.staged_key(batch, "normalize.property", "built")), "property_id")
+    return scope.filter(pc.invert(pc.is_in(scope, built)))
 
 
 def _column(rows: pa.Table | StagedRows, name: str) -> pa.Array:

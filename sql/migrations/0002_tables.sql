@@ -44,7 +44,7 @@ COMMENT ON COLUMN ingest.landing.source_name IS 'declared source the file was of
 COMMENT ON COLUMN ingest.landing.file_name IS 'name of the file as offered';
 COMMENT ON COLUMN ingest.landing.snapshot_sha256 IS 'SHA-256 of the bytes; null when there were none to read';
 COMMENT ON COLUMN ingest.landing.byte_count IS 'size of the file [bytes]';
-COMMENT ON COLUMN ingest.landing.outcome IS 'landed, already_landed or refused';
+COMMENT ON COLUMN ingest.landing.outcome IS 'landed, already_landed, refused or failed';
 COMMENT ON COLUMN ingest.landing.reason IS 'why it was refused, naming file, row and field';
 COMMENT ON COLUMN ingest.landing.remedy IS 'what to do about it';
 COMMENT ON COLUMN ingest.landing.vintage_date IS 'the day the data stands for';
@@ -458,7 +458,7 @@ COMMENT ON COLUMN reference.layer_landing.landing_id IS 'this attempt';
 COMMENT ON COLUMN reference.layer_landing.source_name IS 'declared source the file was offered as';
 COMMENT ON COLUMN reference.layer_landing.file_name IS 'name of the file as offered';
 COMMENT ON COLUMN reference.layer_landing.snapshot_sha256 IS 'SHA-256 of the bytes; null when there were none to read';
-COMMENT ON COLUMN reference.layer_landing.outcome IS 'loaded, already_loaded or refused';
+COMMENT ON COLUMN reference.layer_landing.outcome IS 'loaded, already_loaded, refused or failed';
 COMMENT ON COLUMN reference.layer_landing.reason IS 'why it was refused';
 COMMENT ON COLUMN reference.layer_landing.remedy IS 'what to do about it';
 COMMENT ON COLUMN reference.layer_landing.layer_id IS 'layer version it made or repeats';

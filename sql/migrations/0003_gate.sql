@@ -1,5 +1,6 @@
--- The gate cannot be bypassed: a row enters a published table only under a ledger row whose verdict passed on exactly the rows
--- that the ledger names. Checked once per statement, not per row.
+-- A row enters a published table only in the transaction that wrote its ledger row, and only when that names a verdict which passed on
+-- the rows with the ledger's digest: no flow that forgets the gate, no shell and no earlier publication's number gets a row in.
+-- Checked once per statement, not per row.
 CREATE FUNCTION provenance.require_passed_gate() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -14,6 +15,7 @@ BEGIN
       JOIN provenance.verdict AS verdict USING (tenant_id, verdict_id)
       WHERE publication.tenant_id = new_row.tenant_id
         AND publication.publication_id = new_row.publication_id
+        AND publication.xmin = pg_current_xact_id()::xid
         AND publication.table_name = TG_TABLE_SCHEMA || '.' || TG_TABLE_NAME
         AND verdict.table_name = publication.table_name
         AND verdict.batch_id = publication.batch_id

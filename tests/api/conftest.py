@@ -12,15 +12,17 @@ from typing import Any
 
 import jwt
 import pytest
+import whole_path
 import world
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from flask import Flask
 from flask.testing import FlaskClient
-from issuer import AUDIENCE, DOCS_PASSWORDS, HARBORVIEW, ISSUER, LAKESIDE, NOWHERE, jwks_of
+from issuer import AUDIENCE, DOCS_PASSWORDS, HARBORVIEW, ISSUER, LAKESIDE, NOWHERE, bearer, jwks_of
 from werkzeug.security import generate_password_hash
 
 from api import create_app
+from estate.batch import Batch
 from estate.settings import ROOT, Settings, Tenant
 from tests.servers import Database
 
@@ -127,3 +129,19 @@ def client(make_app: Callable[..., Flask], settings_env: Settings, properties_of
     """A client of an application that reads `properties_of`."""
     kept = ("api_database_url", "redis_url", "s3_endpoint_url", "s3_bucket", "s3_access_key_id", "s3_secret_access_key")
     return make_app(**{name: getattr(settings_env, name) for name in kept}).test_client()
+
+
+@pytest.fixture
+def landed(settings_env: Settings) -> Batch:
+    """The portfolio of Harborview with the synthetic layers, taken through all five stages once a module."""
+    return whole_path.land_portfolio(settings_env)
+
+
+@pytest.fixture
+def get(make_app: Callable[..., Flask], settings_env: Settings, landed: Batch, make_token: Callable[..., str]) -> Callable[..., Any]:
+    """GET below /api/v1/properties, of what `landed` published."""
+    kept = ("api_database_url", "redis_url", "s3_endpoint_url", "s3_bucket", "s3_access_key_id", "s3_secret_access_key")
+    client = make_app(**{name: getattr(settings_env, name) for name in kept}).test_client()
+    return lambda path, tenant=HARBORVIEW, **query: client.get(
+        f"/api/v1/properties{path}", headers=bearer(make_token(tenant)), query_string=query
+    )

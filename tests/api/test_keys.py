@@ -120,6 +120,44 @@ def test_a_hanging_issuer_holds_up_nobody_who_has_a_known_key(signing_key: RSAPr
     settle()
 
 
+def test_one_refresh_runs_at_a_time_however_many_requests_come_meanwhile(signing_key: RSAPrivateKey) -> None:
+    clock, release, found = Clock(), threading.Event(), []
+    issuer = Issuer(jwks_of(k1=signing_key))
+    keys = KeySet(issuer, clock)
+    keys.key("k1")
+    keys._fetch = lambda: (release.wait(10), issuer())[1]
+    clock.now += FRESH_S + 1
+    requests = [threading.Thread(target=lambda: found.append(keys.key("k1"))) for _ in range(100)]
+    for request in requests:
+        request.start()
+    for request in requests:
+        request.join(5)
+    refreshing = [thread for thread in threading.enumerate() if thread.name == "jwks"]
+    release.set()
+    settle()
+    assert len(found) == 100
+    assert None not in found
+    assert len(refreshing) == 1
+    assert issuer.asked == 2
+    clock.now += FRESH_S + 1
+    keys.key("k1")
+    settle()
+    assert issuer.asked == 3, "the next refresh is free to run"
+
+
+def test_a_refresh_that_cannot_start_leaves_the_way_free(signing_key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, issuer = Clock(), Issuer(jwks_of(k1=signing_key))
+    keys = KeySet(issuer, clock)
+    keys.key("k1")
+    clock.now += FRESH_S + 1
+    with monkeypatch.context() as broken:
+        broken.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
+        assert keys.key("k1") is not None
+    keys.key("k1")
+    settle()
+    assert issuer.asked == 2
+
+
 def test_without_any_key_nothing_is_verified_until_the_issuer_is_back(signing_key: RSAPrivateKey) -> None:
     clock, issuer = Clock(), Issuer(jwks_of(k1=signing_key))
     issuer.error = OSError("refused")

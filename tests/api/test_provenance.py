@@ -13,6 +13,8 @@ from issuer import LAKESIDE, bearer
 
 from api.evidence import TABLES
 from api.provenance import FIELDS
+from estate.ingest.declaration import source
+from estate.provenance.trust import MADE, SYNTHETIC_CAP, TRACED_FIELDS
 
 pytestmark = pytest.mark.servers
 
@@ -91,6 +93,33 @@ def test_a_risk_names_the_hazards_it_weighs(ask: Callable[..., Any]) -> None:
     assert body["inputs"]["flood_score"] == {"value": 0.4}
     assert body["inputs"]["heat_score"] == {"value": None}
     assert body["layers"]["flood"]["layer_id"] == 1
+
+
+def test_what_a_synthetic_layer_says_and_all_that_is_made_of_it_is_trusted_as_little(ask: Callable[..., Any]) -> None:
+    fields = ask(1).json["fields"]
+    spoken = ("flood_zone", "flood_score", "flood_feature_row", "composite_high", "uses_synthetic_layer", "risk_score_low", "risk_class")
+    assert all(0 < fields[field]["trust_pct"] <= 100 * SYNTHETIC_CAP for field in spoken)
+    assert fields["flood_score"]["trust_pct"] < fields["flood_zone"]["trust_pct"]
+    assert fields["wildfire_score"]["trust_pct"] is None, "no layer speaks, there is nothing to trust"
+
+
+def test_a_reading_of_a_layer_is_trusted_no_more_than_the_place(ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = source("nfhl_service").model_copy(update={"name": "demo_flood"})
+    monkeypatch.setattr("api.evidence.sources", lambda: {"demo_flood": declared})
+    place = min(TRACED_FIELDS.index(field) for field in ("latitude", "longitude"))  # the world trusts the n-th field n %
+    assert ask(1, "flood_zone").json["trust_pct"] == min(place, round(100 * SYNTHETIC_CAP))
+
+
+def test_a_value_is_trusted_as_the_weakest_field_that_it_is_made_of(ask: Callable[..., Any]) -> None:
+    used = [TRACED_FIELDS.index(field) for field in ("year_built", "bedroom_count", "latitude", "longitude")]
+    for field in ("estimated_value_usd", "value_low_usd", "value_high_usd"):
+        assert ask(1, field).json["trust_pct"] == round(min(used) * MADE["modelled"])
+    assert ask(3, "estimated_value_usd").json["trust_pct"] is None
+    assert ask(1, "method").json["trust_pct"] is None
+
+
+def test_the_trust_of_a_property_is_made_of_its_traced_fields(ask: Callable[..., Any]) -> None:
+    assert set(ask(1, "property_trust").json["inputs"]) == set(TRACED_FIELDS)
 
 
 def test_the_whole_answers_for_every_promised_field_as_each_field_does(ask: Callable[..., Any]) -> None:

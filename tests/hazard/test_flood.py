@@ -1,9 +1,13 @@
 """FEMA's zones, read rung by rung."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from estate.contracts import contract
+from estate.gate import suite_path
 from estate.hazard import flood
 
 # zone, subtype, SFHA flag -> in the SFHA, chance in thirty years. FEMA: 1 % a year in the SFHA, 0.2 % in the shaded X
@@ -73,3 +77,17 @@ def test_a_zone_that_contradicts_its_flag_is_read_as_the_worse():
     found = read(("2", None, True), ("X", None, True), ("AE", None, False))
     assert found["is_in_sfha"].tolist() == [True, True, True]
     assert found["probability_30y"].round(3).tolist() == [0.26, 0.26, 0.26]
+
+
+@pytest.mark.parametrize("table", ["reference.hazard_feature", "hazard.exposure"])
+def test_the_gate_knows_the_zones_that_are_read_and_only_reports_others(table):
+    suite = json.loads(suite_path(contract(table)).read_text())
+    (zones,) = [spec for spec in suite["expectations"] if spec["kwargs"].get("column") == "flood_zone"]
+    assert zones["kwargs"]["value_set"] == list(flood.ZONES)
+    assert zones["severity"] == "warning"
+
+
+def test_every_zone_of_the_list_is_read_as_itself():
+    outside = set(flood.ZONES) - {"AREA NOT INCLUDED", "NP"}
+    assert {zone for zone in flood.ZONES if flood.zone_class(zone, None, None).name != "not_mapped"} == outside
+    assert {zone for zone, *_ in FEMA_ZONES if zone} <= set(flood.ZONES)

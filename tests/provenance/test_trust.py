@@ -43,6 +43,7 @@ def test_the_documented_weights_are_the_weights_used():
     for name in (
         "AGREE_DOUBT",
         "DIFFER",
+        "AUTHORITY_UNKNOWN",
         "FRESH_FLOOR",
         "MADE_UNKNOWN",
         "RULES_FAILED",
@@ -84,6 +85,30 @@ def test_an_agreement_or_authority_that_does_not_exist_is_refused():
         one(agreement="maybe")
     with pytest.raises(ValueError, match="between 0 and 1"):
         one(authority=1.2)
+
+
+def layer(location=(0.95, 0.9), *, authority=0.9, age=0, synthetic=False):
+    return t.reading_trust(t.source_trust(authority, age, 365, gate_passed=True, is_synthetic=synthetic), location)
+
+
+def test_what_a_layer_says_of_a_place_is_trusted_no_more_than_the_layer_or_the_place():
+    assert layer() == pytest.approx(0.9)
+    assert layer(location=(0.95, 0.4)) == 0.4
+    assert layer(age=2 * 365) == pytest.approx(0.45)
+    assert layer(authority=1.0, synthetic=True) == t.SYNTHETIC_CAP
+    assert layer(location=()) == 0.0, "nobody knows where the place is"
+
+
+def test_a_layer_whose_source_is_no_longer_declared_is_trusted_less_than_half():
+    assert t.source_trust(None, 0, None, gate_passed=True, is_synthetic=False) == pytest.approx(0.50 * 0.5 * 0.9)
+
+
+def test_what_is_made_of_others_has_the_trust_of_the_weakest_times_its_making():
+    assert t.derived_trust([0.95, 0.5415, 0.9], "modelled") == pytest.approx(0.3249)
+    assert "| 0.3249 |" in (ROOT / "docs" / "trust.md").read_text()
+    assert t.derived_trust([0.95], "assigned") == 0.95
+    assert t.derived_trust([0.95], "guessed") == pytest.approx(0.95 * t.MADE_UNKNOWN)
+    assert t.derived_trust([], "modelled") == 0.0
 
 
 answers = st.sampled_from([True, False, None])

@@ -35,7 +35,7 @@ LAYER_LANDING = Contract(
         Column("source_name", "text", "declared source the file was offered as", nullable=False),
         Column("file_name", "text", "name of the file as offered", nullable=False),
         Column("snapshot_sha256", "text", "SHA-256 of the bytes; null when there were none to read"),
-        Column("outcome", "text", "loaded, already_loaded or refused", nullable=False),
+        Column("outcome", "text", "loaded, already_loaded, refused or failed", nullable=False),
         Column("reason", "text", "why it was refused"),
         Column("remedy", "text", "what to do about it"),
         Column("layer_id", "integer", "layer version it made or repeats"),

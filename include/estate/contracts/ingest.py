@@ -15,7 +15,7 @@ LANDING = Contract(
         Column("file_name", "text", "name of the file as offered", nullable=False),
         Column("snapshot_sha256", "text", "SHA-256 of the bytes; null when there were none to read"),
         Column("byte_count", "bigint", "size of the file", "bytes"),
-        Column("outcome", "text", "landed, already_landed or refused", nullable=False),
+        Column("outcome", "text", "landed, already_landed, refused or failed", nullable=False),
         Column("reason", "text", "why it was refused, naming file, row and field"),
         Column("remedy", "text", "what to do about it"),
         Column("vintage_date", "date", "the day the data stands for"),

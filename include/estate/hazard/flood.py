@@ -55,6 +55,16 @@ _BY_NAME = {rung.name: rung for rung in LADDER}
 
 _SFHA_ZONES = frozenset({"A", "AE", "AH", "AO", "AR", "A99"} | {f"A{n}" for n in range(1, 31)})
 _COASTAL_ZONES = frozenset({"V", "VE", "VO"} | {f"V{n}" for n in range(1, 31)})
+_OTHER_ZONES = {
+    "B": "shaded_x",  # the older names of the shaded and the unshaded X
+    "C": "minimal",
+    "D": "undetermined",
+    "OPEN WATER": "open_water",
+    "AREA NOT INCLUDED": "not_mapped",
+    "NP": "not_mapped",  # not populated
+}
+# Every zone that is read as itself, and the list of the gates (a test compares). Any other code is read by its SFHA flag alone.
+ZONES = tuple(sorted({"X", *_SFHA_ZONES, *_COASTAL_ZONES, *_OTHER_ZONES}))
 # Subtypes of zone X, in the order in which they are tried; FEMA spells PCT also PERCENT.
 _X_SUBTYPES = (
     ("LEVEE", "behind_levee"),
@@ -86,11 +96,9 @@ def _by_zone(code: str, detail: str) -> str:
         return "coastal_high_hazard"
     if code in _SFHA_ZONES:
         return "floodway" if "FLOODWAY" in detail or "ENCROACHMENT" in detail else "sfha"
-    if code in {"B", "C"}:  # the older names of the shaded and the unshaded X
-        return "shaded_x" if code == "B" else "minimal"
     if code == "X":
         return next((name for phrase, name in _X_SUBTYPES if phrase in detail), "unstated_x")
-    return {"D": "undetermined", "OPEN WATER": "open_water"}.get(code, "not_mapped")
+    return _OTHER_ZONES.get(code, "not_mapped")
 
 
 def assess(features: pd.DataFrame) -> pd.DataFrame:

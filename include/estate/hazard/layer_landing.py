@@ -38,6 +38,9 @@ def load(source_name: str, file_name: str | None, vintage_date: date | None, bou
         except LandingRefused as refusal:
             _note(connection, attempt | {"outcome": "refused", "reason": refusal.reason, "remedy": refusal.remedy})
             raise
+        except Exception as failure:  # whatever it was, the attempt leaves a row; the task then fails with it
+            _note(connection, attempt | {"outcome": "failed", "reason": repr(failure), "remedy": "See the log of the run."})
+            raise
         _note(connection, attempt | outcome)
     return {"layer": source_name, "outcome": outcome["outcome"], "pieces": outcome["piece_count"]}
 

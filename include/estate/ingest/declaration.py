@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -143,14 +142,3 @@ def source(name: str) -> Source:
             remedy=f"Use one of {', '.join(known)}, or declare it in include/estate/ingest/declared/{name}.toml.",
         )
     return known[name]
-
-
-def match_source(file_name: str) -> Source:
-    """The one source whose file_glob matches `file_name` (without folder). Raises LandingRefused for none or several."""
-    found = [candidate for candidate in sources().values() if fnmatch(file_name, candidate.file_glob)]
-    if len(found) != 1:
-        reason = (
-            f"{file_name} belongs to no declared source" if not found else f"{file_name} could be of {', '.join(s.name for s in found)}"
-        )
-        raise LandingRefused(reason, remedy="Name the source, or name the file as the source's file_glob says.")
-    return found[0]

@@ -64,11 +64,13 @@ def check_columns(drift: Drift, source: Source) -> None:
             f"the column {needed[0]!r} is missing ({report})",
             field=needed[0],
             remedy="Send the column, or declare its new name in the source's renames.",
+            drift=drift,
         )
     if drift.column_jaccard < JACCARD_FLOOR:
         raise LandingRefused(
             f"only {drift.column_jaccard:.0%} of the columns are the declared ones, {JACCARD_FLOOR:.0%} are needed ({report})",
             remedy="Compare the file with the source's declaration; declare renames and ignored columns if the change is wanted.",
+            drift=drift,
         )
 
 
@@ -93,12 +95,13 @@ def changed_types(rows: DataFrame, source: Source) -> dict[str, str]:
     return changed
 
 
-def check_types(changed: dict[str, str], rows: DataFrame) -> None:
+def check_types(drift: Drift, rows: DataFrame) -> None:
     """Raise LandingRefused when a column has changed its type."""
-    for name, complaint in changed.items():
+    for name, complaint in drift.changed.items():
         example = next((text for text in rows[name] if text.strip()), "")[:40]
         raise LandingRefused(
             f"the column {name!r} has changed: it {complaint} (such as {example!r})",
             field=name,
             remedy="Send it in the declared form, or change the rule in the source's declaration.",
+            drift=drift,
         )

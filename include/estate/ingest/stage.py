@@ -64,7 +64,12 @@ def land(tenant: Tenant, source_name: str, file_name: str | None, vintage_date: 
         try:
             return _land(warehouse, attempt, vintage_date)
         except LandingRefused as refusal:
-            _note(warehouse, attempt | {"outcome": "refused", "reason": refusal.reason, "remedy": refusal.remedy})
+            found = {"drift": _json(refusal.drift.as_dict()), "column_jaccard": refusal.drift.column_jaccard} if refusal.drift else {}
+            _note(warehouse, attempt | found | {"outcome": "refused", "reason": refusal.reason, "remedy": refusal.remedy})
+            raise
+        except Exception as failure:  # whatever it was, the attempt leaves a row; the task then fails with it
+            remedy = "See the log of the run; it is not the file's fault."
+            _note(warehouse, attempt | {"outcome": "failed", "reason": repr(failure), "remedy": remedy})
             raise
 
 

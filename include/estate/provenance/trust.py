@@ -8,7 +8,7 @@ Each factor is 1 where nothing speaks against the value. What is not known is a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +34,8 @@ MADE_UNKNOWN = 0.50  # worse than the worst known way
 # Whether other sources say the same. Agreement works on authority: it cannot make stale data fresh.
 AGREE_DOUBT = 0.50  # an independent witness halves the doubt that authority leaves
 DIFFER = 0.70  # a witness against: of two that differ the one of precedence is right more often than not, no more is known
+
+AUTHORITY_UNKNOWN = 0.50  # the source is no longer declared: it spoke, and nobody is answerable for it any more
 
 FRESH_FLOOR = 0.25  # the oldest record still says that the thing existed
 RULES_FAILED = 0.60  # a rule flagged this very value: a reviewer should look
@@ -85,6 +87,40 @@ def field_trust(
     gate = _judged(gate_passed, yes=1.0, no=GATE_FAILED, unknown=GATE_NONE)
     trust = witnessed * freshness(age_days, refresh_days) * making * rules * gate
     return np.asarray(np.where(np.asarray(is_synthetic, dtype=bool), np.minimum(trust, SYNTHETIC_CAP), trust))
+
+
+def source_trust(
+    authority_weight: float | None, age_days: float, refresh_days: float | None, *, gate_passed: bool | None, is_synthetic: bool
+) -> float:
+    """Trust in what a source alone says, copied, 0 to 1.
+
+    `authority_weight` and `refresh_days` are None where the source is no longer declared; the rest is as `field_trust` has it.
+    """
+    is_declared = authority_weight is not None
+    trust = field_trust(
+        authority_weight if is_declared else AUTHORITY_UNKNOWN,
+        age_days,
+        np.nan if refresh_days is None else refresh_days,
+        "copied",
+        "sole",
+        False if is_declared else None,
+        gate_passed,  # type: ignore[arg-type]
+        is_synthetic=is_synthetic,
+    )
+    return float(trust)
+
+
+def reading_trust(layer: float, location: Sequence[float]) -> float:
+    """Trust in what a map says of a place: never above the trust of the `layer`, nor above the weakest field that says where the place is.
+
+    All trusts lie between 0 and 1. Where no field says where the place is, the trust is 0.
+    """
+    return min(layer, *location) if location else 0.0
+
+
+def derived_trust(inputs: Sequence[float], made: str) -> float:
+    """Trust of what the platform makes out of `inputs` (trusts, 0 to 1): the weakest × the factor of `made`; 0 where there are none."""
+    return min(inputs, default=0.0) * MADE.get(made, MADE_UNKNOWN)
 
 
 def property_trust(fields: ArrayLike) -> Floats:

@@ -7,6 +7,9 @@ figures reported for that tenth are a little kinder than an unseen market would 
 
 from __future__ import annotations
 
+from estate.hazard.chance import at_least_once
+from estate.hazard.composite import WEIGHTS
+
 METHOD = "comparables-hedonic-1"  # written beside every value; raise the number when a result can change
 
 # Retrieval. The ranges are what an appraiser calls the same market: nearby, of like size, and recent.
@@ -40,6 +43,9 @@ NET_LIMIT = 4_096  # and at last: who finds no peer among 4,096 neighbours is no
 CHUNK_CELLS = 5_000_000  # candidates at once: 40 MB an array
 CHUNK_ROWS = 20_000  # subjects valued at once
 
-# Risk, 0 to 100. The bounds are the 30-year chances of FEMA's two mapped floods, and an even chance.
+# Risk, 0 to 100. The bounds are what FEMA's two mapped floods come to in thirty years where no other hazard reaches: the 0.2 % and the
+# 1 % flood (44 CFR 59.1, 64.3), weighed as the composite weighs a flood (5.25 and 23.43); and one half. A bound belongs to the class above
+# it. Scores and bounds are compared to RISK_DECIMALS, because the composite of one hazard differs from weight × chance in the last digit.
 RISK_CLASSES = ("low", "moderate", "high", "very_high")
-RISK_BOUNDS = (5.8, 26.0, 50.0)  # 1 - 0.998^30, 1 - 0.99^30, one half
+RISK_DECIMALS = 9
+RISK_BOUNDS = (*(round(100 * WEIGHTS["flood"] * float(chance), RISK_DECIMALS) for chance in at_least_once([0.002, 0.01])), 50.0)

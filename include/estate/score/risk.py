@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from estate.hazard.composite import WEIGHTS
-from estate.score.parameters import RISK_BOUNDS, RISK_CLASSES
+from estate.score.parameters import RISK_BOUNDS, RISK_CLASSES, RISK_DECIMALS
 
 UNDETERMINED = "undetermined"
 
@@ -18,7 +18,7 @@ def risk(exposure: pd.DataFrame) -> pd.DataFrame:
     (0-1, null = unknown). The class is stated only where both ends of the interval lie in it.
     """
     low, high = (100 * exposure[name].to_numpy(dtype=float) for name in ("composite_low", "composite_high"))
-    low_class, high_class = (np.searchsorted(RISK_BOUNDS, score, side="right") for score in (low, high))
+    low_class, high_class = (np.searchsorted(RISK_BOUNDS, score.round(RISK_DECIMALS), side="right") for score in (low, high))
     names = np.array(RISK_CLASSES, dtype=object)
     return pd.DataFrame({
         "property_id": exposure["property_id"].to_numpy(dtype=object),

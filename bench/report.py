@@ -1,0 +1,36 @@
+"""docs/performance.md, written from bench/results/*.json after every full run: the page and the figures cannot disagree."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+from bench.figures import RESULTS, Figure
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+_HEAD = """# Performance
+
+Written by `make bench` from `bench/results/`; do not edit. Each figure with a bound is a ratio against a limit or a peer measured in the
+same run, or a stated budget; the others say where the time goes. Times are of a shared machine with two cores: read the ratios.
+"""
+
+
+def write_page(names: tuple[str, ...]) -> Path:
+    """Write the page from the results there are, in the order of `names`; returns its path."""
+    parts = [_HEAD, *(_section(name) for name in names if (RESULTS / f"{name}.json").exists())]
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+    return PAGE
+
+
+def _section(name: str) -> str:
+    module = importlib.import_module(f"bench.{name}")
+    figures = [Figure(**entry) for entry in json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))]
+    notes = "\n\n".join(getattr(module, "NOTES", ()))
+    lines = [f"## {name}\n", f"{(module.__doc__ or '').splitlines()[0]}\n", f"`make bench NAME={name}`\n"]
+    lines += ["| measured | value | bound | | against |", "|---|---:|---:|---|---|"]
+    for figure in figures:
+        sign = {"lower": "≤", "higher": "≥"}[figure.better]
+        bound = "" if figure.bound is None else f"{sign} {figure.bound:,g} {figure.unit}"
+        lines.append(f"| {figure.name} | {figure.value:,.2f} {figure.unit} | {bound} | {figure.verdict} | {figure.against} |")
+    return "\n".join(lines) + "\n" + (f"\n{notes}\n" if notes else "")

@@ -1,0 +1,54 @@
+"""The whole path without Airflow, for the tests that follow it: a landed portfolio, five stages, and the API that answers from them."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from estate.batch import Batch
+from estate.contracts import STAGES
+from estate.hazard.layer_landing import load
+from estate.ingest.stage import land
+from estate.settings import ROOT, Settings, tenants
+from estate.stages import build_stage, gate_stage, publish_stage
+from estate.warehouse import Warehouse
+
+SAMPLES = ROOT / "local" / "samples"
+PORTFOLIO = "harborview_portfolio"
+ROWS = list(csv.DictReader((SAMPLES / "harborview_portfolio.csv").open(encoding="utf-8")))
+
+
+def through(work: Batch) -> None:
+    """Take a batch through all five stages."""
+    for stage in STAGES:
+        for step in (build_stage, gate_stage, publish_stage):
+            step(stage, work)
+
+
+def every_property(get: Callable[..., Any], **query: str) -> Iterator[dict[str, Any]]:
+    """All properties of the list, page by page."""
+    cursor: dict[str, str] = {}
+    while True:
+        page = get("", limit="40", **cursor, **query).json
+        yield from page["properties"]
+        if not page.get("next_cursor"):
+            return
+        cursor = {"cursor": page["next_cursor"]}
+
+
+def land_portfolio(settings_env: Settings) -> Batch:
+    """The portfolio of Harborview, with the synthetic layers, published once a module; again it changes nothing."""
+    for slug, names in (("reference", SAMPLES.glob("synthetic_*")), ("harborview", [SAMPLES / "harborview_portfolio.csv"])):
+        home = settings_env.landing_dir / slug
+        home.mkdir()
+        for path in names:
+            shutil.copy(path, home)
+    work = land(tenants()["harborview"], PORTFOLIO, None, None, "test/whole-path")
+    with Warehouse(work.tenant) as warehouse:
+        if not warehouse.rows("publication_newest_vintage", table_name="provenance.trust", partition_name=PORTFOLIO)[0]["vintage_date"]:
+            for name in ("flood", "wildfire", "heat", "seismic"):
+                load(f"synthetic_{name}_ames", None, None, None, "test/whole-path")
+            through(work)
+    return work
