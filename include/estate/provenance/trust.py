@@ -96,15 +96,14 @@ def source_trust(
 
     `authority_weight` and `refresh_days` are None where the source is no longer declared; the rest is as `field_trust` has it.
     """
-    is_declared = authority_weight is not None
     trust = field_trust(
-        authority_weight if is_declared else AUTHORITY_UNKNOWN,
+        AUTHORITY_UNKNOWN if authority_weight is None else authority_weight,
         age_days,
         np.nan if refresh_days is None else refresh_days,
         "copied",
         "sole",
-        False if is_declared else None,
-        gate_passed,  # type: ignore[arg-type]
+        np.array(None if authority_weight is None else False, dtype=object),
+        np.array(gate_passed, dtype=object),
         is_synthetic=is_synthetic,
     )
     return float(trust)
