@@ -30,9 +30,9 @@ from estate.warehouse import Warehouse
 ROWS = 500_000
 ROUNDS = 3
 _NOTE = """Field provenance is what answers file, SHA-256, row, raw value, rules, batch, run, code version and verdict: the columns of
-origin, the shared derivations and the raw rows. Trust comes on top: it is a published table with its own gate and versions, so that its past
-can be asked for like any other; a row for each property with its index entry is what it costs. A row for each field costs 28 times the
-load and 11 times the bytes."""
+origin, the shared derivations and the raw rows. Trust comes on top: it is a published table with its own gate and versions, so that its
+past can be asked for like any other; a row for each property with its index entry is what it costs. A row for each field would cost 28
+times the load and 11 times the bytes."""
 NOTES = (_NOTE,)
 _LOAD_BOUND, _BYTES_BOUND = 2.0, 1.3
 _CHUNK_ROWS = 200  # as estate.ingest.stage keeps raw rows
