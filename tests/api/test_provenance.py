@@ -103,11 +103,36 @@ def test_what_a_synthetic_layer_says_and_all_that_is_made_of_it_is_trusted_as_li
     assert fields["wildfire_score"]["trust_pct"] is None, "no layer speaks, there is nothing to trust"
 
 
-def test_a_reading_of_a_layer_is_trusted_no_more_than_the_place(ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = source("nfhl_service").model_copy(update={"name": "demo_flood"})
-    monkeypatch.setattr("api.evidence.sources", lambda: {"demo_flood": declared})
+@pytest.fixture
+def believed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Trust every field of the property at 95 %, and declare the sources that the world names as copies of the named ones."""
+
+    def believe(**declared: str) -> None:
+        monkeypatch.setattr("api.evidence.field_trust", lambda _: dict.fromkeys(TRACED_FIELDS, 95))
+        monkeypatch.setattr("api.evidence.sources", lambda: {name: source(model) for name, model in declared.items()})
+
+    return believe
+
+
+def test_a_synthetic_layer_caps_what_is_read_at_a_place_that_is_well_known(ask: Callable[..., Any], believed: Callable[..., None]) -> None:
+    believed(demo_flood="nfhl_service")
+    cap = round(100 * SYNTHETIC_CAP)
+    assert ask(1, "flood_zone").json["trust_pct"] == cap
+    for field in ("flood_score", "composite_low", "risk_score_low", "risk_class"):
+        assert ask(1, field).json["trust_pct"] == round(cap * MADE["modelled"])
+
+
+def test_a_reading_of_a_layer_is_trusted_no_more_than_the_place(ask: Callable[..., Any]) -> None:
     place = min(TRACED_FIELDS.index(field) for field in ("latitude", "longitude"))  # the world trusts the n-th field n %
-    assert ask(1, "flood_zone").json["trust_pct"] == min(place, round(100 * SYNTHETIC_CAP))
+    assert place < 100 * SYNTHETIC_CAP
+    assert ask(1, "flood_zone").json["trust_pct"] == place
+
+
+def test_a_value_is_trusted_no_more_than_the_sales_that_it_rests_on(ask: Callable[..., Any], believed: Callable[..., None]) -> None:
+    believed(roll="harborview_portfolio")  # a source made for demonstration
+    assert ask(1, "estimated_value_usd").json["trust_pct"] == round(100 * SYNTHETIC_CAP * MADE["modelled"])
+    believed(roll="lebanon_nh_roll")
+    assert ask(1, "estimated_value_usd").json["trust_pct"] == round(95 * MADE["modelled"])
 
 
 def test_a_value_is_trusted_as_the_weakest_field_that_it_is_made_of(ask: Callable[..., Any]) -> None:
