@@ -33,7 +33,8 @@ def pair(database):
     own, foreign = some_tenant("own"), some_tenant("foreign")
     for tenant in (own, foreign):
         work = batch(tenant)
-        with as_tenant(database.superuser_url, tenant) as connection:
+        # One transaction: a row enters only with the ledger row of its own.
+        with as_tenant(database.superuser_url, tenant) as connection, connection.transaction():
             for number, name in enumerate(OF_TENANTS, start=1):
                 row = sample(name, tenant)
                 if name in PUBLISHED:
