@@ -24,10 +24,10 @@ class StagedRows:
         """Rows in the whole table."""
         return int(self._file.metadata.num_rows)
 
-    def slices(self) -> Iterator[pa.Table]:
-        """The rows in order, at most SLICE_ROWS at a time; an empty table gives one empty slice."""
+    def slices(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """The rows in order, or some of their columns, at most SLICE_ROWS at a time; an empty table gives one empty slice."""
         given = False
-        for batch in self._file.iter_batches(SLICE_ROWS):
+        for batch in self._file.iter_batches(SLICE_ROWS, columns=columns):
             given = True
             yield pa.Table.from_batches([batch])
         if not given:
@@ -42,11 +42,12 @@ class StagedRows:
         return self._file.read()
 
 
-def slices_of(rows: pa.Table | StagedRows) -> Iterator[pa.Table]:
-    """The slices of a table, wherever it lies."""
+def slices_of(rows: pa.Table | StagedRows, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The slices of a table, wherever it lies; with some of its columns or all."""
     if isinstance(rows, StagedRows):
-        yield from rows.slices()
+        yield from rows.slices(columns)
         return
+    rows = rows.select(columns) if columns else rows
     for start in range(0, max(rows.num_rows, 1), SLICE_ROWS):
         yield rows.slice(start, SLICE_ROWS)
 
