@@ -48,5 +48,8 @@ def _market(warehouse: Warehouse, known: dict[date, tuple[pd.DataFrame, Method]]
     if day not in known:
         reach = timedelta(days=parameters.CALIBRATION_DAYS + parameters.RANGE_DAYS)
         sales = warehouse.frame("score_sales", earliest_sale_date=day - reach, valuation_date=day)
-        known[day] = sales, learn_before(sales, day)
+        method = learn_before(sales, day)
+        # What was learned from is no longer needed; every piece of the batch looks only at what it can compare with.
+        earliest = pd.Timestamp(day - timedelta(days=parameters.RANGE_DAYS))
+        known[day] = sales[pd.to_datetime(sales["sale_date"]) >= earliest].reset_index(drop=True), method
     return known[day]
