@@ -27,9 +27,9 @@ ROWS = 100_000
 _TIMES = 10
 # The small runs lie around the large one, so that a change of the machine's mood in between touches both sides.
 _RUNS = (1, 1, _TIMES, 1)
-_NOTE = """The recorded run shared its two cores with the test suite for most of the large batch, and not for the small ones, so its ratios are
-an upper bound and not a verdict. Two things have been mended since and wait for the next full run: the gate's key check held every key of
-ten million comparables at once (alone, it now peaks at 0.8 GiB), and every piece of a valuation prepared sales that it could not use."""
+_NOTE = """The recorded run shared its two cores with the test suite for most of the large batch, and not for the small ones: its ratios
+are an upper bound and not a verdict. Two things have been mended since and wait for the next full run: the gate's key check held every key
+of ten million comparables at once (alone, it now peaks at 0.8 GiB), and every piece of a valuation prepared sales that it could not use."""
 NOTES = (_NOTE,)
 _RATIO_BOUND = 10.5
 _MEMORY_BOUND_MIB = 2048
