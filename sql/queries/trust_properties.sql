@@ -44,6 +44,8 @@ SELECT
         + CASE WHEN p.assessed_value_usd IS NULL THEN 0 ELSE 1::bigint << 28 END
         + CASE WHEN p.list_price_usd IS NULL THEN 0 ELSE 1::bigint << 29 END
         + CASE WHEN p.list_date IS NULL THEN 0 ELSE 1::bigint << 30 END
+        + CASE WHEN p.has_waterfront IS NULL THEN 0 ELSE 1::bigint << 31 END
+        + CASE WHEN p.view_code IS NULL THEN 0 ELSE 1::bigint << 32 END
     ) AS present,
     n.newest_vintage_date
 FROM normalize.property AS p

@@ -78,6 +78,23 @@ def test_king_county_resales_are_sales_of_one_property():
     assert (frame["year_renovated"] == 0).sum() == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "ashore", "views"), [(KING_2014, 163, [19_489, 332, 963, 510, 319]), (KING_2021, 255, [17_928, 134, 1_260, 517, 267])]
+)
+def test_king_county_says_of_every_house_whether_it_is_on_the_water_and_what_it_looks_at(path, ashore, views):
+    frame = landed(path)[1].frame
+    assert frame["has_waterfront"].dtype == "boolean"
+    assert frame["has_waterfront"].sum() == ashore
+    assert frame[["has_waterfront", "view_code"]].notna().all(axis=None)
+    # The file of 2021 repeats one row, which is read once.
+    assert np.abs(frame["view_code"].value_counts().sort_index().to_numpy() - views).sum() <= len(landed(path)[1].repeated_rows)
+
+
+def test_a_source_that_says_nothing_of_water_and_view_leaves_them_unknown():
+    frame = landed(LEBANON_ROLL)[1].frame
+    assert frame[["has_waterfront", "view_code"]].isna().all(axis=None)
+
+
 def test_king_county_files_share_the_parcels_sold_twice():
     keys = [set(landed(path)[1].frame["property_key"]) for path in (KING_2014, KING_2021)]
     assert len(keys[0] & keys[1]) == 894

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from shapely.geometry import MultiPolygon, Polygon, box, mapping
 
+from estate.arrow import frame_to_arrow
 from estate.contracts import contract
 from estate.ingest.readers import read_raw
 from estate.ingest.records import Parsed, to_records
@@ -35,6 +36,18 @@ def test_values_nobody_gave_are_null(declare):
     assert record["situs_raw"] is None
     assert pd.isna(record["bedroom_count"])
     assert pd.isna(record["list_date"])
+
+
+def test_yes_and_no_are_booleans_and_silence_is_neither(declare):
+    columns = declare().model_dump(by_alias=True)["columns"]
+    columns["has_waterfront"] = {"from": columns.pop("situs_raw")["from"], "rules": ["yes_no"]}
+    parsed = parse(declare(columns=columns), "1,1,3,1,2024-05-01\n2,no,3,1,2024-05-01\n3,,3,1,2024-05-01\n4,lake,3,1,2024-05-01\n")
+    assert parsed.frame["has_waterfront"].tolist() == [True, False, pd.NA, pd.NA]
+    assert (4, "has_waterfront", "lake") in defects(parsed)
+    table = frame_to_arrow(
+        parsed.frame.assign(tenant_id="t", snapshot_id=1, vintage_date=pd.Timestamp("2024-06-01")), contract("ingest.record")
+    )
+    assert table["has_waterfront"].to_pylist() == [True, False, None, None]
 
 
 def test_the_record_key_is_the_natural_key_joined(declare):

@@ -65,6 +65,19 @@ def test_year_built_is_the_assessors_even_when_a_listing_is_newer(records_of, so
     assert _field(merged, "year_built")["agreement"] == "differ"
 
 
+def test_water_and_view_are_the_assessors_and_no_is_an_answer(records_of, sources):
+    records = records_of(
+        {"source_name": "roll", "has_waterfront": False, "view_code": 0},
+        {"source_name": "broker", "has_waterfront": True, "view_code": 4, "vintage_date": "2026-01-01"},
+    ).astype({"has_waterfront": "boolean"})
+    merged = merge(records, sources=sources)
+    assert _only(merged, "has_waterfront") is np.False_ or _only(merged, "has_waterfront") is False
+    assert _only(merged, "view_code") == 0
+    lost = merged.conflicts.set_index("field_name")
+    assert lost.loc["has_waterfront", ["losing_value", "winning_value"]].tolist() == ["True", "False"]
+    assert lost.loc["view_code", ["losing_value", "winning_value"]].tolist() == ["4", "0"]
+
+
 def test_a_silent_winner_leaves_the_field_to_the_next(records_of, sources):
     records = records_of({"source_name": "roll"}, {"source_name": "broker", "year_built": 2019})
     merged = merge(records, sources=sources)

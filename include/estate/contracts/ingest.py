@@ -110,6 +110,8 @@ RECORD = Contract(
         Column("document_number", "text", "recorded instrument"),
         Column("sale_qualification", "text", "the source's own word on whether the sale is arm's length"),
         Column("seller_name", "text", "grantor as received (personal data)"),
+        Column("has_waterfront", "boolean", "whether the land reaches the water; null where the source does not say"),
+        Column("view_code", "smallint", "view, 0 none to 4 excellent"),
     ),
 )
 

@@ -66,6 +66,9 @@ PROPERTY = Contract(
         merged("assessed_value_usd", "numeric(14,2)", "assessor's total value", "usd"),
         merged("list_price_usd", "numeric(14,2)", "asked", "usd"),
         merged("list_date", "date", "when it was listed"),
+        # Last: the trust of fields is stored in the order of the columns, so a new one never stands between old ones.
+        merged("has_waterfront", "boolean", "whether the land reaches the water; null where the source does not say"),
+        merged("view_code", "smallint", "view, 0 none to 4 excellent"),
     ),
 )
 

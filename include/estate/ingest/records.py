@@ -133,6 +133,8 @@ def _typed(values: Series | None, sql_type: str, index: pd.Index) -> Series:
         return nothing(index) if values is None else _as_text(values)
     if sql_type == "date":
         return Series(pd.NaT, index=index, dtype="datetime64[ns]") if values is None else pd.to_datetime(values)
+    if sql_type == "boolean":
+        return Series(pd.NA, index=index, dtype="boolean") if values is None else values.astype("boolean")
     if sql_type == "integer" and values is not None and values.notna().all():
         return values.astype("int64")
     return Series(np.nan, index=index) if values is None else values.astype("float64")

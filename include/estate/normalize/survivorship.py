@@ -93,7 +93,7 @@ MERGED_FIELDS = (
     "county_fips", "apn", "apn_raw", "situs_raw", "situs_city", "situs_state", "situs_zip", "latitude", "longitude", "parcel_geom",
     "owner_name", "mailing_address", "property_type", "living_area_sqft", "lot_area_sqft", "basement_area_sqft", "year_built",
     "year_renovated", "bedroom_count", "bathroom_count", "story_count", "garage_space_count", "condition_code", "quality_code",
-    "assessed_value_usd", "list_price_usd", "list_date",
+    "assessed_value_usd", "list_price_usd", "list_date", "has_waterfront", "view_code",
 )  # fmt: skip
 
 
