@@ -56,7 +56,7 @@ def index(tenant_slug: str) -> BaseResponse:
 @data_docs.get("/<tenant_slug>/", defaults={"path": ""})
 @data_docs.get("/<tenant_slug>/<path:path>")
 def page(tenant_slug: str, path: str) -> Response:
-    """One file of the tenant's Data Docs; without a path, the index of all verdicts."""
+    """One file of the tenant's Data Docs; without a path, the index of verdicts and models."""
     if path in {"", "index.html"}:  # the second is what the pages themselves link to
         return _index(tenant_slug)
     platform = services(current_app)
@@ -83,13 +83,14 @@ def asset(tenant_slug: str, name: str) -> Response:  # noqa: ARG001 - the tenant
 
 
 def _index(tenant_slug: str) -> Response:
-    """What the gates said, newest first, from the verdicts themselves: Great Expectations indexes only one run's pages."""
+    """What the gates said and the models there are, newest first, from the books themselves: Great Expectations indexes one run only."""
     platform = services(current_app)
     tenant = platform.tenants[tenant_slug]
     with platform.database.reading(tenant.tenant_id) as reading:
         verdicts = reading.rows("api_verdicts", {"row_limit": INDEX_ROWS})
+        models = reading.rows("api_models", {"row_limit": INDEX_ROWS})
     base = f"{request.script_root}/data-docs/{tenant_slug}/"
-    response = Response(render_template("data_docs_index.html", tenant=tenant, verdicts=verdicts, base=base))
+    response = Response(render_template("data_docs_index.html", tenant=tenant, verdicts=verdicts, models=models, base=base))
     response.headers["Content-Security-Policy"] = policy()
     return response
 
@@ -110,7 +111,7 @@ def _file(name: str, body: bytes, base: str) -> Response:
         return Response(body, content_type=CONTENT_TYPES[kind])
     text = offline(body.decode("utf-8", errors="replace"), base)
     response = Response(text, content_type=CONTENT_TYPES[kind])
-    response.headers["Content-Security-Policy"] = policy()
+    response.headers["Content-Security-Policy"] = policy("data:") if name.startswith("models/") else policy()
     return response
 
 

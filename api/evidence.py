@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from api.database import Reading
-from api.properties import HAZARD_FIELDS, field_trust, layers, sales
+from api.properties import HAZARD_FIELDS, field_trust, layers, model, sales
 from api.representations import picked
 from estate.contracts import CONTRACTS, Contract
 from estate.ingest.declaration import sources
@@ -34,6 +34,7 @@ class Evidence:
     derivation: Row
     conflicts: list[Row]
     comparables: list[Row]
+    model: Row | None
     sales: list[Row]
     sale_origins: dict[UUID, Row]
     layers: dict[str, Row | None]
@@ -123,6 +124,13 @@ class Evidence:
             "verdict": verdict,
         }
 
+    def trained_model(self) -> Row | None:
+        """The model behind the value, with what it was trained on and its page; None where none gave it."""
+        if self.model is None:
+            return None
+        names = ("model_id", "county_fips", "as_of_date", "trained_at", "sale_count", "window_from_date", "window_to_date", "snapshot_ids")
+        return picked(self.model, *names, "code_version", "artefact_sha256", "page")
+
     def _page(self, docs_key: str | None) -> str | None:
         if docs_key is None or self.docs_url is None:
             return None
@@ -175,6 +183,7 @@ def gather(reading: Reading, asked: Row, docs_url: str | None) -> Evidence | Non
         derivation=reading.row("api_derivation", {"derivation_id": subject["derivation_id"]}) or {"source_names": [], "fields": {}},
         conflicts=conflicts,
         comparables=comparables,
+        model=model(reading, rows["score.valuation"], docs_url),
         sales=sold,
         sale_origins={row["sale_id"]: row for row in origins},
         layers=layers(reading, exposure) if exposure else unread,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,6 +16,7 @@ from api.problems import not_found
 from api.representations import geometry, json_response, picked
 from api.services import services
 from estate.contracts.score import ADJUSTMENTS
+from estate.contracts.score_explanation import CONTRIBUTIONS
 from estate.provenance.trust import TRACED_FIELDS
 
 properties = Blueprint("properties", __name__, url_prefix="/api/v1/properties")
@@ -22,7 +24,7 @@ properties = Blueprint("properties", __name__, url_prefix="/api/v1/properties")
 ATTRIBUTES = (
     "property_type", "living_area_sqft", "lot_area_sqft", "basement_area_sqft", "year_built", "year_renovated", "bedroom_count",
     "bathroom_count", "story_count", "garage_space_count", "condition_code", "quality_code", "assessed_value_usd", "list_price_usd",
-    "list_date",
+    "list_date", "has_waterfront", "view_code",
 )  # fmt: skip
 ADDRESS = (
     "situs_raw", "situs_address", "situs_number", "situs_street", "situs_unit", "situs_city", "situs_state", "situs_zip",
@@ -35,12 +37,13 @@ HAZARD_FIELDS = {
     "seismic": ("peak_ground_acceleration_g", "seismic_design_category"),
 }
 VALUE = (
-    "valuation_date", "estimated_value_usd", "value_low_usd", "value_high_usd", "interval_level", "fsd", "confidence",
-    "comparable_count", "refusal_reason", "method",
+    "valuation_date", "estimated_value_usd", "value_low_usd", "value_high_usd", "interval_level", "value_low_95_usd",
+    "value_high_95_usd", "fsd", "confidence", "confidence_band", "comparable_count", "refusal_reason", "method",
 )  # fmt: skip
 RISK = ("risk_score_low", "risk_score_high", "risk_class", "dominant_hazard", "unknown_hazard_count")
 SALE = (
-    "sale_id", "sale_price_usd", "sale_date", "recording_date", "document_number", "is_arms_length", "exclusion_reasons", "source_name",
+    "sale_id", "sale_price_usd", "sale_date", "recording_date", "document_number", "is_arms_length", "exclusion_reasons", "decided_by",
+    "source_name",
 )  # fmt: skip
 
 
@@ -120,15 +123,30 @@ def layers(reading: Reading, exposure: dict[str, Any]) -> dict[str, dict[str, An
     }
 
 
+def model(reading: Reading, valuation: dict[str, Any] | None, docs_url: str | None) -> dict[str, Any] | None:
+    """The model that gave a value, with its `page` below the tenant's Data Docs; None where none did, as before there were models."""
+    if valuation is None or valuation["model_id"] is None:
+        return None
+    found = reading.row("api_model", {"model_id": valuation["model_id"]})
+    return found and {**found, "page": f"{docs_url}/{found['page_key']}" if docs_url else None}
+
+
 def _part(row: dict[str, Any] | None, *names: str) -> dict[str, Any] | None:
     return None if row is None else picked(row, *names, "published_at")
 
 
 def _value(reading: Reading, asked: dict[str, Any]) -> dict[str, Any] | None:
-    value = _part(reading.row("api_valuation", asked), *VALUE)
-    if value is None:
+    valuation = reading.row("api_valuation", asked)
+    if valuation is None:
         return None
-    return value | {"comparables": [_comparable(row) for row in reading.rows("api_comparables", asked)]}
+    trained = model(reading, valuation, services(current_app).docs_url(caller().tenant_id))
+    return {
+        **picked(valuation, *VALUE, "published_at"),
+        "model": trained and picked(trained, "model_id", "as_of_date", "page"),
+        "comparables": [_comparable(row) for row in reading.rows("api_comparables", asked)],
+        "contributions": _contributions(reading.row("api_contributions", asked)),
+        "counterfactuals": reading.rows("api_counterfactuals", asked),
+    }
 
 
 def _comparable(row: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +156,14 @@ def _comparable(row: dict[str, Any]) -> dict[str, Any]:
         "adjustments": {f"{name}_adjustment_usd": row[f"{name}_adjustment_usd"] for name in ADJUSTMENTS},
         "adjusted_price_usd": row["adjusted_price_usd"],
     }
+
+
+def _contributions(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The base and, in the order in which they are told, the parts: together they are the value, to the cent."""
+    if row is None:
+        return None
+    parts = [{"name": name, "contribution_usd": row[f"{name}_contribution_usd"]} for name in CONTRIBUTIONS]
+    return {"base_usd": row["base_usd"], "parts": parts}
 
 
 def _hazards(reading: Reading, asked: dict[str, Any]) -> dict[str, Any] | None:
@@ -163,5 +189,5 @@ def _trust(reading: Reading, asked: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def field_trust(trust: dict[str, Any]) -> dict[str, int | None]:
-    """The trust of each traced field in percent, by name."""
-    return dict(zip(TRACED_FIELDS, trust["field_trust_pct"], strict=True))
+    """The trust of each traced field in percent, by name; null for a field that came after the row was written."""
+    return dict(zip_longest(TRACED_FIELDS, trust["field_trust_pct"]))

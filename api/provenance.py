@@ -59,9 +59,7 @@ def one(property_id: UUID, field: str) -> Response:
 
 
 def _evidence(reading: Reading, asked: dict[str, Any]) -> Evidence:
-    platform = services(current_app)
-    slug = next((tenant.slug for tenant in platform.tenants.values() if tenant.tenant_id == caller().tenant_id), None)
-    evidence = gather(reading, asked, f"{platform.settings.docs_base_url.rstrip('/')}/{slug}" if slug else None)
+    evidence = gather(reading, asked, services(current_app).docs_url(caller().tenant_id))
     if evidence is None:
         raise not_found()
     return evidence
@@ -108,12 +106,13 @@ def _from_layer(evidence: Evidence, field: str) -> dict[str, Any]:
 
 
 def _from_sales(evidence: Evidence, field: str) -> dict[str, Any]:
-    """The method, the records that describe the subject, and every comparable sale with its own file and row."""
+    """The method and the model, the records that describe the subject, and every comparable sale with its own file and row."""
     valuation = evidence.rows["score.valuation"]
     assert valuation is not None  # a field of this table is asked for only when it has a row  # noqa: S101
     return {
         "source": None,
         "method": valuation["method"],
+        "model": evidence.trained_model(),
         "valuation_date": valuation["valuation_date"],
         "inputs": _sources(evidence, _subject_fields(field)),
         "comparables": [

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import Flask
 from werkzeug.security import generate_password_hash
@@ -32,6 +33,11 @@ class Services:
     cursors: Cursors
     docs_passwords: dict[str, str]
     absent_password: str
+
+    def docs_url(self, tenant_id: UUID) -> str | None:
+        """Where the tenant's Data Docs begin; None for a tenant that is not listed."""
+        slug = next((tenant.slug for tenant in self.tenants.values() if tenant.tenant_id == tenant_id), None)
+        return f"{self.settings.docs_base_url.rstrip('/')}/{slug}" if slug else None
 
 
 def services(app: Flask) -> Services:

@@ -25,6 +25,10 @@ has_postgis() { # a server of 15 or newer together with its PostGIS
   return 1
 }
 has_redis() { command -v redis-server >/dev/null; }
+has_openmp() { # LightGBM's wheel expects the system's OpenMP; a slim image has none
+  for library in /usr/lib/*/libgomp.so.1 /usr/lib/libgomp.so.1 /lib/*/libgomp.so.1; do [ -e "$library" ] && return 0; done
+  return 1
+}
 has_uv() { { [ -x .estate/uv/bin/uv ] && uv=.estate/uv/bin/uv; } || { uv --version >/dev/null 2>&1 && uv=uv; }; }
 has_venv() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
@@ -39,6 +43,7 @@ install_packages() { # the system's own daemons are not started: ours have ports
     packages="postgresql-$version postgresql-$version-postgis-3"
   fi
   has_redis || packages="$packages redis-server"
+  has_openmp || packages="$packages libgomp1"
   has_uv || has_venv || packages="$packages python3-venv"
   packages=${packages# }
   [ "$as_root" != none ] || fail "system packages are missing and this user may not install them; run
@@ -74,9 +79,9 @@ esac
 # shellcheck disable=SC2086
 digest=$(cat $locks pyproject.toml | sha256sum)
 stamp=.venv/.installed-$wanted
-if has_postgis && has_redis && [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ]; then exit 0; fi
+if has_postgis && has_redis && has_openmp && [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ]; then exit 0; fi
 
-has_postgis && has_redis && { has_uv || has_venv; } || install_packages
+has_postgis && has_redis && has_openmp && { has_uv || has_venv; } || install_packages
 if ! has_uv; then
   say "uv $uv_version, in a folder of its own"
   python3 -m venv .estate/uv

@@ -19,6 +19,8 @@ from local.progress import Progress
 from local.tenants import docs_password, tenants
 
 _SHOWN_FIELDS = ("living_area_sqft", "year_built", "situs_address", "estimated_value_usd", "flood_zone")
+_SHOWN_COMPARABLES = 3
+_SHOWN_CONTRIBUTIONS = 5
 
 
 def show(machine: Layout, progress: Progress, run_ids: Sequence[str]) -> list[str]:
@@ -33,6 +35,8 @@ def show(machine: Layout, progress: Progress, run_ids: Sequence[str]) -> list[st
         progress.console.rule(f"[bold]{tenant.name}[/bold] ({tenant.slug})", align="left", style="dim")
         progress.console.print(_landings(landings))
         progress.console.print(_stages(tables))
+        for line in _values(books.read(machine, tenant, "summary_values")):
+            progress.console.print(line, soft_wrap=True, markup=False)
         found = books.read(machine, tenant, "summary_example")
         if found and example is None:
             example = tenant, str(found[0]["property_id"])
@@ -77,6 +81,14 @@ def _stages(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
+def _values(rows: list[dict[str, Any]]) -> list[str]:
+    """How many properties have a value, and how many are refused one, with each reason: a refusal is an answer."""
+    given = sum(row["property_count"] for row in rows if row["refusal_reason"] is None)
+    refused = [row for row in rows if row["refusal_reason"] is not None]
+    lines = [f"values     {given:,} given, {sum(row['property_count'] for row in refused):,} refused"]
+    return lines + [f"           {row['property_count']:,} refused: {row['refusal_reason']}" for row in refused]
+
+
 def _property(machine: Layout, progress: Progress, tenant: Tenant, property_id: str) -> list[str]:
     """Ask the API for one property and its provenance, and print what it says."""
     address = f"{machine.url('api')}/api/v1/properties/{property_id}"
@@ -87,7 +99,7 @@ def _property(machine: Layout, progress: Progress, tenant: Tenant, property_id: 
     whole, provenance = (answer.json() for answer in answers)
     progress.console.rule(f"[bold]one property, whole[/bold] ({property_id})", align="left", style="dim")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for title, text in (*_described(whole), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
+    for title, text in (*_described(whole), *_explained(whole["value"]), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
         table.add_row(f"[dim]{title}[/dim]", escape(text))
     progress.console.print(table)
     return []
@@ -96,16 +108,40 @@ def _property(machine: Layout, progress: Progress, tenant: Tenant, property_id: 
 def _described(whole: dict[str, Any]) -> list[tuple[str, str]]:
     known = {name: value for name, value in whole["attributes"].items() if value is not None}
     lines = [("property", ", ".join(f"{name} {_short(value)}" for name, value in known.items()))]
-    value, risk, trust = whole["value"], whole["risk"], whole["trust"]
-    if value:
-        level = round(100 * value["interval_level"])
-        interval = f"{level} % interval ${value['value_low_usd']:,.0f} to ${value['value_high_usd']:,.0f}"
-        carried = f"from {value['comparable_count']} comparables on {value['valuation_date']}"
-        lines.append(("value", f"${value['estimated_value_usd']:,.0f}, {interval}, {carried}"))
+    risk, trust = whole["risk"], whole["trust"]
     if risk:
         lines.append(("risk", f"{risk['risk_class']}, {risk['risk_score_low']:.0f} to {risk['risk_score_high']:.0f} of 100"))
     if trust:
         lines.append(("trust", f"{trust['property_trust']:.2f} of 1, {trust['traced_field_count']} fields traced to their source rows"))
+    return lines
+
+
+def _explained(value: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """A value, how sure it is, and why it is so much: the heaviest comparables, the largest contributions, what changes would come to."""
+    if value is None or value["estimated_value_usd"] is None:
+        return []
+    level = round(100 * value["interval_level"])
+    narrow = f"{level} % interval {_usd(value['value_low_usd'])} to {_usd(value['value_high_usd'])}"
+    wide = f"95 % interval {_usd(value['value_low_95_usd'])} to {_usd(value['value_high_95_usd'])}"
+    lines = [
+        ("value", f"{_usd(value['estimated_value_usd'])} on {value['valuation_date']}, {narrow}, {wide}"),
+        ("confidence", f"{value['confidence_band']}, an error of {100 * value['fsd']:.0f} % is to be expected"),
+    ]
+    for comparable in value["comparables"][:_SHOWN_COMPARABLES]:
+        where = f"{comparable['sale_age_days']:,} days before, {comparable['distance_m']:,.0f} m away"
+        sold = f"sold {where}, for {_usd(comparable['sale_price_usd'])}"
+        adjusted = f"adjusted {_usd(comparable['adjusted_price_usd'])}, weight {comparable['weight']:.2f}"
+        lines.append((f"comparable {comparable['comparable_rank']} of {value['comparable_count']}", f"{sold}; {adjusted}"))
+    told = value["contributions"]
+    largest = sorted(told["parts"], key=lambda part: -abs(part["contribution_usd"]))[:_SHOWN_CONTRIBUTIONS]
+    named = ", ".join(f"{part['name'].replace('_', ' ')} {_usd(part['contribution_usd'], signed=True)}" for part in largest)
+    rest = f"and {len(told['parts']) - len(largest)} smaller parts"
+    lines.append(("made of", f"{_usd(told['base_usd'])} for the typical sale; {named} {rest}"))
+    for change in value["counterfactuals"]:
+        before = "none" if change["field_value_from"] is None else f"{change['field_value_from']:g}"
+        asked = f"{change['field_name']} {before} → {change['field_value_to']:g}"
+        worth = f"{_usd(change['changed_value_usd'])}, {_usd(change['value_change_usd'], signed=True)}"
+        lines.append((f"if {change['change_name'].replace('_', ' ')}", f"{asked}: {worth}. {change['assumption']}"))
     return lines
 
 
@@ -146,11 +182,22 @@ def _addresses(machine: Layout, progress: Progress, example: tuple[Tenant, str] 
     print_line(f"Airflow    {machine.url('airflow')}  (user / password: {users})")
     for tenant in tenants().values():
         password = docs_password(machine, tenant.slug)
-        print_line(f"Data Docs  {machine.url('api')}/data-docs/{tenant.slug}/  (user / password: {tenant.slug} / {password})")
+        docs = f"{machine.url('api')}/data-docs/{tenant.slug}"
+        print_line(f"Data Docs  {docs}/  (user / password: {tenant.slug} / {password})")
+        for model in books.read(machine, tenant, "summary_models"):
+            about = f"county {model['county_fips']}, {model['sale_count']:,} sales before {model['as_of_date']}"
+            judged = "passed its ratio study" if model["is_passed"] else "refused by its ratio study"
+            print_line(f"Model      {docs}/{model['page_key']}  ({about}; {judged})")
     tenant, property_id = example or (next(iter(tenants().values())), "")
     address = f"{machine.url('api')}/api/v1/properties" + (f"/{property_id}" if property_id else "")
     print_line(f'API        curl -H "Authorization: Bearer $(make -s token TENANT={tenant.slug})" {address}')
     print_line("stop       make down")
+
+
+def _usd(value: float, *, signed: bool = False) -> str:
+    """Whole dollars."""
+    sign = "-" if round(value) < 0 else "+" if signed else ""
+    return f"{sign}${abs(value):,.0f}"
 
 
 def _number(value: int | None) -> str:

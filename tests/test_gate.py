@@ -10,7 +10,7 @@ from estate.arrow import frame_to_arrow
 from estate.batch import content_sha256
 from estate.contracts import contract
 from estate.gate import UNREADABLE, judge
-from tests.frames import EXPOSURE, exposures, frame, some_tenant
+from tests.frames import EXPOSURE, exposures, frame, some_tenant, thing_id
 
 TENANT = some_tenant()
 PROMISE = contract(EXPOSURE)
@@ -110,6 +110,45 @@ def test_an_expectation_about_the_whole_table_refuses_and_never_quarantines(judg
     verdict = judged([0.1, 0.2], expect("table_row_count_to_be_between", min_value=3, up_to=1.0))
     assert not verdict.is_passed
     assert verdict.rejected == []
+
+
+# Expectations about named rows
+
+
+def on_rows(score, **more):
+    condition = {"type": "comparison", "column": {"name": "flood_zone"}, "operator": "==", "parameter": score}
+    return {"row_condition": condition} | more
+
+
+def zoned(*rows):
+    said = [{"property_id": thing_id(number), "flood_zone": zone, "flood_score": score} for number, (zone, score) in enumerate(rows)]
+    return frame_to_arrow(frame(EXPOSURE, TENANT, said), PROMISE)
+
+
+def test_an_expectation_about_named_rows_judges_these_alone_and_names_them_with_the_number_found(judged):
+    rows = zoned(("AE", 1.5), ("X", 7.0), ("AE", 0.5))
+    verdict = judged([], in_range(**on_rows("AE")), rows=rows)
+    assert not verdict.is_passed
+    (failure,) = verdict.failures
+    assert (failure.rows, failure.detail) == (1, f"{thing_id(0)} 1.5, should be at least 0 and at most 1")
+
+
+def test_no_more_than_three_rows_are_named(judged):
+    verdict = judged([], in_range(**on_rows("AE", severity="warning")), rows=zoned(*[("AE", 2.0)] * 5))
+    assert verdict.is_passed
+    assert verdict.failures[0].detail.split(",")[0].count(";") == 2
+    assert "2 and 2 more, should be" in verdict.failures[0].detail
+
+
+def test_text_that_a_file_brought_along_is_never_named(judged):
+    secret = expect("column_values_to_be_in_set", column="flood_zone", value_set=["X"], **on_rows("AE"))
+    (failure,) = judged([], secret, rows=zoned(("AE", 0.1), ("X", 0.1))).failures
+    assert failure.detail == thing_id(0)
+
+
+def test_named_rows_that_are_missing_are_counted(judged):
+    (failure,) = judged([], expect("table_row_count_to_equal", value=1, **on_rows("AE")), rows=zoned(("X", 0.1))).failures
+    assert (failure.outcome, failure.detail) == ("refused", "flood_zone == AE: 0")
 
 
 # Quarantine

@@ -22,9 +22,14 @@ CODE = sorted(
 )
 ALL_CODE = [*CODE, *sorted((ROOT / "tests").rglob("*.py"))]
 QUERIES = sorted((ROOT / "sql" / "queries").glob("*.sql"))
-DAGS = {*STAGES, "hazard_layer", "property_pipeline", "quarantine_replay"}
-# Published tables, and the layers' pieces, which pass a gate of their own when a layer is loaded.
-GATED = [name for name, promise in CONTRACTS.items() if promise.kind == "published"] + ["reference.hazard_feature"]
+MODEL_DAGS = {"model_training", "model_backtest", "model_promotion", "model_drift"}
+DAGS = {*STAGES, "hazard_layer", "property_pipeline", "quarantine_replay", "sale_decision", *MODEL_DAGS}
+# Published tables, the layers' pieces, which pass a gate of their own when a layer is loaded, and the ratio study of a model,
+# which decides whether the model is promoted.
+GATED = [name for name, promise in CONTRACTS.items() if promise.kind == "published"] + [
+    "reference.hazard_feature",
+    "score.ratio_study",
+]
 HEAVY = ["pandas", "geopandas", "great_expectations", "feast", "splink", "shapely", "pyarrow", "psycopg", "boto3"]
 
 
@@ -174,14 +179,20 @@ def test_a_dag_is_a_short_documented_table_of_contents(parsed, name):
     assert set(imported(path)) == {"airflow.sdk", "estate.orchestration"}
 
 
+def steps_of(stage):
+    """The tasks of a stage; score first sees that there is a model."""
+    first = ["model"] if stage == "score" else []
+    return [f"{stage}.{step}" for step in (*first, "build", "gate", "publish")]
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_s_dag_builds_gates_and_publishes_in_that_order(parsed, name):
-    steps = [f"{name}.{step}" for step in ("build", "gate", "publish")]
+    steps = steps_of(name)
     assert parsed["dags"][name]["tasks"] == (["land", *steps] if name == "ingest" else steps)
 
 
 def test_the_pipeline_lands_and_goes_through_every_stage_in_order(parsed):
-    steps = [f"{stage}.{step}" for stage in STAGES for step in ("build", "gate", "publish")]
+    steps = [step for stage in STAGES for step in steps_of(stage)]
     assert parsed["dags"]["property_pipeline"]["tasks"] == ["land", *steps]
     assert parsed["dags"]["quarantine_replay"]["tasks"] == steps
 
@@ -191,7 +202,9 @@ def test_forms_offer_tenants_and_sources_to_choose_from(parsed, monkeypatch):
     for name, said in parsed["dags"].items():
         params = said["params"]
         assert all(param["title"] and param["described"] for param in params.values()), name
-        if name != "hazard_layer":
+        if name == "model_drift":
+            assert said["tasks"] == sorted(tenants()), "a daily run has no form; every tenant has its own task"
+        elif name != "hazard_layer":
             assert params["tenant"]["enum"] == sorted(tenants())
         if name in {"ingest", "property_pipeline"}:
             assert params["source"]["enum"] == declared_names("record")
@@ -222,8 +235,11 @@ def test_great_expectations_is_known_to_the_gate_only():
 
 
 EDGES = {"psycopg", "boto3", "redis", "requests", "httpx", "os", "time", "logging", "estate.settings", "estate.warehouse", "estate.landing"}
-# Besides stage.py, which is the edge of its stage: where layers are fetched, stored and loaded, and who knows the landed file.
-READ_AND_WRITE = {"hazard/layer_landing.py", "hazard/layer_store.py", "hazard/loading.py", "ingest/nfhl.py"}
+# Besides stage.py, which is the edge of its stage: where layers are fetched, stored and loaded, who knows the landed file, where models
+# are trained, kept and watched, and where decisions about sales are kept.
+READ_AND_WRITE = {"hazard/layer_landing.py", "hazard/layer_store.py", "hazard/loading.py", "ingest/nfhl.py",
+                  "score/registry.py", "score/training.py", "score/backtest.py", "score/ledger.py", "score/runs.py",
+                  "score/sale_decision.py"}  # fmt: skip
 
 
 def test_the_core_reads_no_clock_no_environment_and_no_server():

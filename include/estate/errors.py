@@ -45,3 +45,7 @@ class SettingError(Exception):
 
 class ServiceUnavailable(Exception):
     """A public service that could not be read completely; nothing of the attempt may be used."""
+
+
+class ModelRefused(Exception):
+    """A model that cannot be trained, promoted or loaded; the message says why and what to do about it."""

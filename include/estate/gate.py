@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SUITES = ROOT / "gx" / "expectations"
 _PAGES = 10  # a batch of many slices keeps the page of its first and of the first that fail; more would be read by nobody
+_SHOWN = 3  # rows that a failure names, enough to know where to look
 UNREADABLE = "value_could_not_be_read"
 PARENT_QUARANTINED = "parent_row_was_quarantined"
 
@@ -122,10 +123,11 @@ def judge(contract: Contract, rows: pa.Table | StagedRows, run_name: str, defect
 
 @dataclass(slots=True)
 class _Finding:
-    """What one expectation found over all slices; `failed_slices` names those in which it did not hold."""
+    """What one expectation found over all slices; `failed_slices` names those in which it did not hold, `shown` some of the rows."""
 
     raised: str = ""
     count: int = 0
+    shown: str = ""
     failed_slices: list[int] = field(default_factory=list)
 
 
@@ -144,9 +146,10 @@ def _found(checkpoint: _Checkpoint, rows: pa.Table | StagedRows, left_out: set[i
     for number, frame in enumerate(_frames(rows, left_out)):
         if frame.empty:
             continue
-        for finding, (result, _) in zip(found, checkpoint.paired(checkpoint.run(frame)), strict=True):
+        for finding, (result, spec) in zip(found, checkpoint.paired(checkpoint.run(frame)), strict=True):
             if not result.success:
                 finding.raised = finding.raised or _raised(result)
+                finding.shown = finding.shown or checkpoint.shown(spec, result, frame)
                 finding.count += int(result.result.get("unexpected_count") or 0)
                 finding.failed_slices.append(number)
     return found
@@ -197,9 +200,9 @@ def _weigh(verdict: Verdict, found: list[_Finding], checkpoint: _Checkpoint, row
             verdict.quarantined = pd.concat([verdict.quarantined, added], ignore_index=True)
             outcome, detail = "quarantined", f"up to {share:.1%} of the rows may be kept back"
         elif share is not None or spec["severity"] == "critical":
-            outcome, detail = "refused", "" if share is None else f"more than {share:.1%} of the rows"
+            outcome, detail = "refused", finding.shown if share is None else f"more than {share:.1%} of the rows"
         else:
-            outcome, detail = "warned", ""
+            outcome, detail = "warned", finding.shown
         verdict.failures.append(Failure(spec["type"], column, finding.count, spec["severity"], reason, outcome, detail))
 
 
@@ -337,6 +340,28 @@ class _Checkpoint:
                 result = batch.validate(self._expectations[number], result_format={"result_format": "COMPLETE"})
                 positions += [int(index) for index in result.result["unexpected_index_list"]]
         return positions
+
+    def shown(self, spec: dict[str, Any], result: ExpectationValidationResult, frame: pd.DataFrame) -> str:
+        """For an expectation about named rows: some rows that break it, by what tells them apart, with the number found.
+
+        Text is never shown: this goes into logs, and what a file brought along may be private.
+        """
+        if "row_condition" not in spec["kwargs"] or _raised(result):
+            return ""
+        if "observed_value" in result.result:
+            asked = spec["kwargs"]["row_condition"]
+            return f"{asked['column']['name']} {asked['operator']} {asked['parameter']}: {result.result['observed_value']}"
+        telling = [name for name in self._contract.row_key if frame[name].nunique() > 1]
+        rows = result.result.get("partial_unexpected_index_list") or []
+        parts = []
+        for index in rows[:_SHOWN]:
+            value = frame.at[index, spec["kwargs"]["column"]] if "column" in spec["kwargs"] else None
+            number = f"{value:,.4g}" if isinstance(value, int | float | np.number) and pd.notna(value) else ""
+            parts.append(" ".join([*dict.fromkeys(map(str, frame.loc[index, telling])), number]).strip())
+        said = "; ".join(part for part in parts if part) + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
+        bounds = [f"at {word} {spec['kwargs'][end]:g}" for word, end in (("least", "min_value"), ("most", "max_value"))
+                  if spec["kwargs"].get(end) is not None]  # fmt: skip
+        return f"{said}, should be {' and '.join(bounds)}" if said and bounds else said
 
     @staticmethod
     def column(spec: dict[str, Any]) -> str | None:

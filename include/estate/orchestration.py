@@ -6,7 +6,17 @@ import logging
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, AssetAny, Param, PartitionedAssetTimetable, PartitionedAtRuntime, get_current_context, task, task_group
+from airflow.sdk import (
+    Asset,
+    AssetAny,
+    BaseOperatorLink,
+    Param,
+    PartitionedAssetTimetable,
+    PartitionedAtRuntime,
+    get_current_context,
+    task,
+    task_group,
+)
 from airflow.sdk.exceptions import AirflowFailException
 
 from estate.contracts import STAGES, published_by
@@ -99,6 +109,27 @@ def layer_params() -> dict[str, Param]:
             pattern=r"^(-?\d+(\.\d+)?,){3}-?\d+(\.\d+)?$",
             description="For a service: west,south,east,north in degrees, such as -88.0,42.9,-87.8,43.1.",
         ),
+    }
+
+
+def market_params() -> dict[str, Param]:
+    """The form of a run that works on the markets of a tenant."""
+    about = "Five digits, 00000 where the county is unknown; empty takes every county with sales."
+    return tenant_param() | {"county_fips": Param(None, type=["null", "string"], pattern=r"^\d{5}$", title="County", description=about)}
+
+
+def training_params() -> dict[str, Param]:
+    """The form of a run that trains models."""
+    about = "Only sales before this day are used, and the model serves from it on; empty takes the day after the newest sale."
+    return market_params() | {"as_of_date": Param(None, type=["null", "string"], format="date", title="As of", description=about)}
+
+
+def promotion_params() -> dict[str, Param]:
+    """The form of a run that lets a model serve."""
+    about = "A model as named in score.model; later ones of its county that were promoted before are set aside."
+    return tenant_param() | {
+        "model_id": Param(None, type=["null", "string"], title="Model", description=about),
+        "reason": Param(None, type=["null", "string"], title="Reason", description="Why; it stands in score.promotion for good."),
     }
 
 
@@ -213,7 +244,12 @@ def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
 
     @task_group(group_id=name)
     def tasks(landed: Any) -> None:
-        build(landed) >> gate(landed) >> publish(landed)
+        # Values come from models, and a model is trained, judged and promoted before anything is valued with it.
+        modelled = _ensure_models(landed) if name == "score" else None
+        built = build(landed)
+        built >> gate(landed) >> publish(landed)
+        if modelled is not None:
+            modelled >> built
 
     return tasks(landed)
 
@@ -254,3 +290,89 @@ def _in_order(landed: Any) -> None:
         if previous is not None:
             previous >> group
         previous = group
+
+
+class PageLink(BaseOperatorLink):
+    """The button on a task that opens the page it wrote."""
+
+    name = "Page"
+    xcom_key = "page_url"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's signature
+        """What the task left under ``page_url``, empty without a page; Airflow asks in the worker, with the task at work as `ti_key`."""
+        return str(ti_key.xcom_pull(task_ids=ti_key.task_id, key=self.xcom_key, map_indexes=ti_key.map_index) or "")
+
+
+def model_run(name: str, tenant_slug: str | None = None) -> None:
+    """The one task of a flow over models (`estate.score.runs`), with a button that opens the page it wrote.
+
+    `tenant_slug` names the tenant, and the task, where no form does.
+    """
+
+    @task(task_id=tenant_slug or name)
+    def run() -> list[dict[str, Any]]:
+        from estate.errors import ModelRefused
+        from estate.score.runs import RUNS
+
+        context: Any = get_current_context()
+        by = context["dag_run"].triggering_user_name or "unknown"
+        try:
+            done = RUNS[name]({"tenant": tenant_slug} if tenant_slug else context["params"], by, _run_name(context))
+        except ModelRefused as refusal:
+            raise AirflowFailException(str(refusal)) from None
+        for said in done:
+            if said.get("page_url"):
+                LOG.info("page=%s", said["page_url"])
+                context["ti"].xcom_push(key="page_url", value=said["page_url"])
+        if refused := [said for said in done if said.get("refusal")]:
+            pages = (f"{said['refusal']}{'; page: ' + said['page_url'] if said.get('page_url') else ''}" for said in refused)
+            raise AirflowFailException(" | ".join(pages))
+        return done
+
+    made: Any = run()
+    made.operator.operator_extra_links = (PageLink(),)
+
+
+def drift_watch() -> None:
+    """One task a tenant, so that the alarm of one is not the alarm of another."""
+    for slug in sorted(tenants()):
+        model_run("drift", slug)
+
+
+@task(task_id="model")
+def _ensure_models(landed: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """See that every county of the batch has a model; where one is refused, the former goes on serving."""
+    from estate.score.training import ensure_models
+
+    return [trained.summary() for trained in ensure_models(_batch(landed))]
+
+
+def decision_params() -> dict[str, Param]:
+    """The form of a decision about one sale."""
+    return tenant_param() | {
+        "sale_id": Param(
+            None, type=["null", "string"], title="Sale", description="Its sale_id, as in score.sale_validation or normalize.sale."
+        ),
+        "is_arms_length": Param(
+            True, type="boolean", title="Evidence of market value", description="Yes: the price is one of the open market."
+        ),
+        "reason": Param(None, type=["null", "string"], title="Reason", description="Why; kept with the decision, and read by others."),
+        "decided_by": Param(
+            None, type=["null", "string"], title="Decided by", description="Who decides; empty takes the user who starts the run."
+        ),
+    }
+
+
+@task(task_id="decide")
+def record_decision() -> str:
+    """Keep the decision that the form states."""
+    from estate.score.sale_decision import decide
+
+    context: Any = get_current_context()
+    said = context["params"]
+    decided_by = said["decided_by"] or context["dag_run"].triggering_user_name or ""
+    tenant, words = tenants()[said["tenant"]], (said["sale_id"] or "", said["is_arms_length"], said["reason"] or "", decided_by)
+    try:
+        return str(decide(tenant, *words, run_id=_run_name(context)))
+    except ValueError as refusal:
+        raise AirflowFailException(str(refusal)) from None

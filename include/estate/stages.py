@@ -10,7 +10,6 @@ import importlib
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,9 +27,10 @@ from estate.errors import BatchRefused
 from estate.gate import PARENT_QUARANTINED, Verdict, judge
 from estate.ingest.declaration import source
 from estate.publish import Judged, Published, publish
-from estate.settings import Tenant, settings
+from estate.settings import Tenant
 from estate.sql import query
 from estate.staged import Spool, StagedRows, columns_of
+from estate.verdicts import put_docs, refusal_of, verdict_frame
 from estate.warehouse import Warehouse, frame_sha256
 
 # What a build may return beside its tables: cells that could not be read, and properties it decides about.
@@ -93,7 +93,7 @@ def gate_stage(stage: str, batch: Batch) -> list[Verdict]:
             landing.put_rows(key, _without(rows, verdict.rejected))
             judged[promise.name] = frame_sha256(landing.get_rows(key))
             verdicts[promise.name] = verdict
-            _put_docs(batch, verdict)
+            put_docs(batch.tenant, verdict)
             _write_down(warehouse, batch, promise, rows, verdict, judged[promise.name])
     # What publishing needs to know travels with what was judged, not with what somebody may be building again.
     numbers = {name: str(verdict.verdict_id) for name, verdict in verdicts.items()}
@@ -175,35 +175,10 @@ def _defects(batch: Batch, stage: str, rows: StagedRows) -> pd.DataFrame:
     return found.assign(position=found["position"].astype(int))[["position", "field_name", "reason"]]
 
 
-def _put_docs(batch: Batch, verdict: Verdict) -> None:
-    prefix = f"{batch.tenant.tenant_id}/data-docs/"
-    types = {"html": "text/html; charset=utf-8", "css": "text/css", "svg": "image/svg+xml", "png": "image/png", "ico": "image/x-icon"}
-    has_static = landing.exists(f"{prefix}static/images/favicon.ico")
-    for name, body in sorted(verdict.docs.items()):
-        if not (has_static and name.startswith("static/")):
-            landing.put(prefix + name, body, types.get(name.rsplit(".", 1)[-1], "application/octet-stream"))
-
-
 def _write_down(warehouse: Warehouse, batch: Batch, promise: Contract, rows: StagedRows, verdict: Verdict, judged_sha256: str) -> None:
-    tenant_id = str(batch.tenant.tenant_id)
-    row = {
-        "tenant_id": tenant_id,
-        "verdict_id": str(verdict.verdict_id),
-        "batch_id": batch.batch_id,
-        "table_name": promise.name,
-        "is_passed": verdict.is_passed,
-        "rows_in": verdict.rows_in,
-        "rows_quarantined": len(verdict.rejected),
-        "expectation_count": verdict.expectation_count,
-        "failures": orjson.dumps([asdict(failure) for failure in verdict.failures]).decode(),
-        "suite_sha256": verdict.suite_sha256,
-        "judged_sha256": judged_sha256,
-        "docs_key": verdict.docs_page,
-        "run_id": batch.run_id,
-        "judged_at": datetime.now(UTC),
-    }
+    said = verdict_frame(batch.tenant, verdict, batch_id=batch.batch_id, run_id=batch.run_id, judged_sha256=judged_sha256)
     with warehouse.transaction() as connection:
-        warehouse.insert("provenance.verdict", pd.DataFrame([row]), connection)
+        warehouse.insert("provenance.verdict", said, connection)
         if verdict.is_passed and verdict.rejected:
             _quarantine(warehouse, connection, batch, promise, rows, verdict)
 
@@ -253,14 +228,9 @@ def _taken(rows: StagedRows, positions: list[int]) -> list[dict[str, Any]]:
 
 
 def _refusal(batch: Batch, refused: list[Verdict]) -> str:
-    parts = []
-    for verdict in refused:
-        worst = [failure for failure in verdict.failures if failure.outcome == "refused"]
-        named = "; ".join(f"{failure} of {verdict.rows_in:,}" + (f" ({failure.detail})" if failure.detail else "") for failure in worst)
-        page = f"{settings().docs_base_url}/{batch.tenant.slug}/{verdict.docs_page}" if verdict.docs_page else "no page"
-        parts.append(f"{verdict.table_name} refused by {named}; see {page}")
+    parts = " | ".join(refusal_of(batch.tenant, verdict) for verdict in refused)
     rows = landing.address(landing.staged_key(batch, refused[0].table_name, "built"))
-    return f"{batch.tenant.slug}: batch {batch.batch_id}: {' | '.join(parts)}. Nothing was published. The rows as judged: {rows}"
+    return f"{batch.tenant.slug}: batch {batch.batch_id}: {parts}. Nothing was published. The rows as judged: {rows}"
 
 
 def _note(batch: Batch, stage: str, state: str, content: dict[str, Any]) -> None:

@@ -50,6 +50,22 @@ class Warehouse:
             self._connection.execute("SELECT set_config('app.tenant_id', %s, true)", (str(self.tenant.tenant_id),))
             yield self._connection
 
+    @contextmanager
+    def one_at_a_time(self, what: str) -> Iterator[None]:
+        """Wait until nobody else of this tenant does `what`, and keep others waiting meanwhile.
+
+        The lock belongs to the connection and not to a transaction, so that work of minutes holds none open; a process that
+        is killed gives it back with its connection.
+        """
+        with self.transaction() as connection:
+            name = f"{self.tenant.tenant_id}/{what}"
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+        try:
+            yield
+        finally:
+            if not connection.closed:
+                connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+
     def close(self) -> None:
         """Give the connection back."""
         if self._connection is not None:

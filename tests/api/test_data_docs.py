@@ -7,7 +7,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,32 @@ def test_the_index_lists_the_tenants_own_verdicts_and_says_what_failed(docs: Cal
     assert "why it stands" in page
     assert 'href="/data-docs/lakeside/validations/run.html"' in page
     assert "<b>bold</b>" not in page
+
+
+def test_the_index_leads_to_the_pages_of_the_tenants_own_models_and_says_which_may_not_serve(
+    docs: Callable[..., Any], database: Database, servers: Servers, s3_bucket: str
+) -> None:
+    for tenant_id, model_id in ((LAKESIDE, "53033-2015-05-01-mine"), (HARBORVIEW, "53033-2015-05-01-theirs")):
+        day = date(2015, 5, 1)
+        with psycopg.connect(database.pipeline_url) as connection:
+            connection.execute("SELECT set_config('app.tenant_id', %s, true)", (str(tenant_id),))
+            world.put(
+                connection, "score.model", tenant_id=tenant_id, model_id=model_id, county_fips="53033", as_of_date=day,
+                trained_at=datetime.now(UTC), method="m", seed=1, sale_count=21613, window_from_date=day, window_to_date=day,
+                snapshot_ids=[1], code_version="v", parameters_sha256="a", artefact_sha256="b", object_key="k", card_key="k",
+                page_key=f"models/{model_id}.html", metrics=Jsonb({}), verdict_id=uuid.uuid4(), is_passed=False, refusal="prd <too> high",
+                run_id="r",
+            )  # fmt: skip
+        servers.s3().put_object(Bucket=s3_bucket, Key=f"{tenant_id}/data-docs/models/{model_id}.html", Body=b"<p>the study</p>")
+    page = docs("lakeside/").text
+    assert 'href="/data-docs/lakeside/models/53033-2015-05-01-mine.html"' in page
+    assert "theirs" not in page
+    assert "21,613" in page
+    assert "prd &lt;too&gt; high" in page
+    study = docs("lakeside/models/53033-2015-05-01-mine.html")
+    assert study.text == "<p>the study</p>"
+    assert "img-src data:" in study.headers["Content-Security-Policy"]
+    assert "data:" not in docs("lakeside/validations/run.html").headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(

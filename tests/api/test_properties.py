@@ -17,6 +17,7 @@ from issuer import HARBORVIEW, LAKESIDE, bearer
 from api import properties
 from estate.contracts import contract
 from estate.contracts.score import ADJUSTMENTS
+from estate.contracts.score_explanation import CONTRIBUTIONS
 
 pytestmark = pytest.mark.servers
 PATH = "/api/v1/properties"
@@ -31,6 +32,12 @@ def get(client: FlaskClient, make_token: Callable[..., str]) -> Callable[..., An
 @pytest.fixture
 def mine(properties_of: dict[uuid.UUID, list[uuid.UUID]]) -> list[uuid.UUID]:
     return properties_of[LAKESIDE]
+
+
+def test_a_field_that_came_after_its_trust_was_written_has_none() -> None:
+    told = properties.field_trust({"field_trust_pct": [90, None]})
+    assert list(told) == list(properties.TRACED_FIELDS)
+    assert list(told.values())[:3] == [90, None, None]
 
 
 def without_identity(answer: Any) -> dict[str, Any]:
@@ -71,6 +78,63 @@ def test_a_waterfall_sums_to_the_cent(get: Callable[..., Any], mine: list[uuid.U
     assert comparable["sale_price_usd"] + sum(comparable["adjustments"].values()) == comparable["adjusted_price_usd"]
 
 
+def test_contributions_are_told_in_one_order_and_sum_with_the_base_to_the_value(get: Callable[..., Any], mine: list[uuid.UUID]) -> None:
+    value = json.loads(get(f"{PATH}/{mine[0]}").data, parse_float=Decimal)["value"]
+    told = value["contributions"]
+    assert [part["name"] for part in told["parts"]] == list(CONTRIBUTIONS)
+    assert told["base_usd"] + sum(part["contribution_usd"] for part in told["parts"]) == value["estimated_value_usd"]
+    assert (told["parts"][0]["contribution_usd"], told["parts"][1]["contribution_usd"]) == (Decimal("-50.25"), Decimal("49.75"))
+
+
+def test_a_value_says_how_sure_it_is_and_which_model_gave_it(get: Callable[..., Any], mine: list[uuid.UUID]) -> None:
+    value = get(f"{PATH}/{mine[0]}").json["value"]
+    assert (value["value_low_95_usd"], value["value_high_95_usd"], value["confidence_band"]) == (1100000.25, 1400000, "high")
+    assert value["model"] == {
+        "model_id": world.MODEL, "as_of_date": "2026-01-01",
+        "page": f"http://127.0.0.1:18000/data-docs/lakeside/models/{world.MODEL}.html",
+    }  # fmt: skip
+
+
+def test_a_value_says_what_changes_would_come_to_and_what_that_assumes(get: Callable[..., Any], mine: list[uuid.UUID]) -> None:
+    changes = get(f"{PATH}/{mine[0]}").json["value"]["counterfactuals"]
+    assert [change["change_name"] for change in changes] == ["renovated", "condition_up"], "the largest first"
+    assert changes[1] == {
+        "change_name": "condition_up", "field_name": "condition_code", "field_value_from": 3, "field_value_to": 4,
+        "changed_value_usd": 1238567.75, "value_change_usd": 4000.25, "assumption": "all else stays",
+    }  # fmt: skip
+    assert changes[0]["field_value_from"] is None
+
+
+def test_a_value_from_before_there_were_models_has_no_model_and_no_explanation(get: Callable[..., Any], mine: list[uuid.UUID]) -> None:
+    value = get(f"{PATH}/{mine[1]}").json["value"]
+    assert value["estimated_value_usd"] == 1234567.5
+    assert (value["model"], value["contributions"], value["counterfactuals"]) == (None, None, [])
+
+
+@pytest.mark.parametrize(("query", "usd"), [({"as_of": "2026-02-01T00:00:00Z"}, Decimal("1000000.00")), ({}, Decimal("1234567.50"))])
+def test_what_explains_a_value_is_read_as_of_the_same_moment(
+    get: Callable[..., Any], mine: list[uuid.UUID], query: dict[str, str], usd: Decimal
+) -> None:
+    value = json.loads(get(f"{PATH}/{mine[0]}", **query).data, parse_float=Decimal)["value"]
+    told = value["contributions"]
+    assert told["base_usd"] + sum(part["contribution_usd"] for part in told["parts"]) == value["estimated_value_usd"] == usd
+    assert [change["changed_value_usd"] - change["value_change_usd"] for change in value["counterfactuals"]] == [usd, usd]
+    assert len(value["comparables"]) == 1
+
+
+def test_a_sale_says_what_is_found_of_it_and_its_own_records_word_before_anything_is(
+    get: Callable[..., Any], mine: list[uuid.UUID]
+) -> None:
+    names = ("is_arms_length", "exclusion_reasons", "decided_by")
+    found, before, unjudged = (
+        get(f"{PATH}/{mine[place]}", **query).json["sales"][0]
+        for place, query in ((1, {}), (1, {"as_of": "2026-02-01T00:00:00Z"}), (0, {}))
+    )
+    assert [found[name] for name in names] == [False, ["short_term_flip", "high_price"], "rules"]
+    assert [before[name] for name in names] == [True, [], "rules"]
+    assert [unjudged[name] for name in names] == [True, [], None]
+
+
 def test_a_refused_value_says_why(get: Callable[..., Any], mine: list[uuid.UUID]) -> None:
     value = get(f"{PATH}/{mine[2]}").json["value"]
     assert (value["estimated_value_usd"], value["refusal_reason"]) == (None, "fewer than three comparables")
@@ -81,7 +145,8 @@ def test_every_promised_value_is_shown(get: Callable[..., Any], mine: list[uuid.
     shown = {name for part in ("identity", "address", "location", "owner", "attributes") for name in body[part]}
     promised = {column.name for column in contract("normalize.property").columns if column.role == "value"}
     assert promised - shown == {"cell", "parcel_geom"}  # the index, and the outline, which is shown as GeoJSON
-    for table, names in (("score.valuation", properties.VALUE), ("score.risk", properties.RISK)):
+    assert "model_id" in body["value"]["model"]
+    for table, names in (("score.valuation", (*properties.VALUE, "model_id")), ("score.risk", properties.RISK)):
         assert {column.name for column in contract(table).columns if column.role == "value"} == set(names)
     hazards = {name for hazard in properties.HAZARD_FIELDS for name in body["hazards"][hazard]} | set(body["hazards"])
     exposed = {column.name for column in contract("hazard.exposure").columns if column.role == "value"}

@@ -83,9 +83,18 @@ def test_a_hazard_names_the_layer_and_the_feature_that_decided(ask: Callable[...
 def test_a_value_names_every_comparable_sale_with_its_file_and_row(ask: Callable[..., Any]) -> None:
     body = ask(1, "estimated_value_usd").json
     (comparable,) = body["comparables"]
-    assert (body["method"], comparable["sale_id"]) == ("comparables/1", str(world.named(LAKESIDE, "sale 2")))
+    assert (body["method"], comparable["sale_id"]) == ("ensemble-1", str(world.named(LAKESIDE, "sale 2")))
     assert (comparable["source"]["file_sha256"], comparable["source"]["row_number"]) == (world.SHA256, 2)
     assert body["inputs"]["year_built"]["raw_values"] == {"YrBuilt": "1950"}
+
+
+def test_a_value_names_the_model_that_gave_it_and_what_that_was_trained_on(ask: Callable[..., Any]) -> None:
+    for field in ("estimated_value_usd", "value_low_95_usd", "confidence_band", "model_id"):
+        trained = ask(1, field).json["model"]
+        assert (trained["model_id"], trained["as_of_date"], trained["sale_count"]) == (world.MODEL, "2026-01-01", 2930)
+        assert (trained["snapshot_ids"], trained["code_version"], trained["artefact_sha256"]) == ([1], "0.1.0", "c" * 64)
+        assert trained["page"] == f"http://127.0.0.1:18000/data-docs/lakeside/models/{world.MODEL}.html"
+    assert ask(2, "estimated_value_usd").json["model"] is None
 
 
 def test_a_risk_names_the_hazards_it_weighs(ask: Callable[..., Any]) -> None:
@@ -123,7 +132,7 @@ def test_a_synthetic_layer_caps_what_is_read_at_a_place_that_is_well_known(ask: 
 
 
 def test_a_reading_of_a_layer_is_trusted_no_more_than_the_place(ask: Callable[..., Any]) -> None:
-    place = min(TRACED_FIELDS.index(field) for field in ("latitude", "longitude"))  # the world trusts the n-th field n %
+    place = min(world.trust_pct(field) for field in ("latitude", "longitude"))
     assert place < 100 * SYNTHETIC_CAP
     assert ask(1, "flood_zone").json["trust_pct"] == place
 
@@ -136,11 +145,14 @@ def test_a_value_is_trusted_no_more_than_the_sales_that_it_rests_on(ask: Callabl
 
 
 def test_a_value_is_trusted_as_the_weakest_field_that_it_is_made_of(ask: Callable[..., Any]) -> None:
-    used = [TRACED_FIELDS.index(field) for field in ("year_built", "bedroom_count", "latitude", "longitude")]
-    for field in ("estimated_value_usd", "value_low_usd", "value_high_usd"):
-        assert ask(1, field).json["trust_pct"] == round(min(used) * MADE["modelled"])
+    used = ("year_built", "has_waterfront", "bedroom_count", "latitude", "county_fips", "situs_zip")
+    weakest = round(min(map(world.trust_pct, used)) * MADE["modelled"])
+    assert weakest > 0
+    for field in ("estimated_value_usd", "value_low_usd", "value_high_usd", "value_low_95_usd", "value_high_95_usd", "confidence_band"):
+        assert ask(1, field).json["trust_pct"] == weakest
     assert ask(3, "estimated_value_usd").json["trust_pct"] is None
     assert ask(1, "method").json["trust_pct"] is None
+    assert ask(1, "model_id").json["trust_pct"] is None
 
 
 def test_the_trust_of_a_property_is_made_of_its_traced_fields(ask: Callable[..., Any]) -> None:

@@ -11,9 +11,12 @@ from estate.batch import Batch
 from estate.contracts import STAGES
 from estate.hazard.layer_landing import load
 from estate.ingest.stage import land
+from estate.score.training import ensure_models
 from estate.settings import ROOT, Settings, tenants
 from estate.stages import build_stage, gate_stage, publish_stage
 from estate.warehouse import Warehouse
+from local.samples import export_ames
+from tests.score.market import few_trees
 
 SAMPLES = ROOT / "local" / "samples"
 PORTFOLIO = "harborview_portfolio"
@@ -21,8 +24,10 @@ ROWS = list(csv.DictReader((SAMPLES / "harborview_portfolio.csv").open(encoding=
 
 
 def through(work: Batch) -> None:
-    """Take a batch through all five stages."""
+    """Take a batch through all five stages; before the fourth, see to the models that it values with."""
     for stage in STAGES:
+        if stage == "score":
+            ensure_models(work)
         for step in (build_stage, gate_stage, publish_stage):
             step(stage, work)
 
@@ -51,4 +56,18 @@ def land_portfolio(settings_env: Settings) -> Batch:
             for name in ("flood", "wildfire", "heat", "seismic"):
                 load(f"synthetic_{name}_ames", None, None, None, "test/whole-path")
             through(work)
+    return work
+
+
+def land_sales(settings_env: Settings) -> Batch:
+    """The 2,930 sales of Ames as Lakeside's, with the model trained on them, published once a module; again it changes nothing."""
+    home = settings_env.landing_dir / "lakeside"
+    home.mkdir()
+    export_ames(home)
+    work = land(tenants()["lakeside"], "ames_sales", None, None, "test/whole-path")
+    with Warehouse(work.tenant) as warehouse:
+        if not warehouse.rows("publication_newest_vintage", table_name="provenance.trust", partition_name="ames_sales")[0]["vintage_date"]:
+            # What is asked here does not depend on how good the model is, as long as the gate lets it serve.
+            with few_trees():
+                through(work)
     return work

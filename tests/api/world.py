@@ -12,6 +12,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from estate.contracts import CONTRACTS
+from estate.contracts.score import ADJUSTMENTS
+from estate.contracts.score_explanation import CONTRIBUTIONS
 from estate.provenance.trust import TRACED_FIELDS
 
 FIRST = datetime(2026, 1, 10, tzinfo=UTC)
@@ -24,6 +26,7 @@ RAW_ROWS = [
 ]
 SHA256 = hashlib.sha256(b"roll").hexdigest()
 FLOOD_LAYER = 1
+MODEL = "19169-2026-01-01-abcdefabcdef"
 TABLES = tuple(promise.name for promise in CONTRACTS.values() if promise.kind == "published")
 
 
@@ -88,6 +91,7 @@ def _books(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
         connection, "provenance.derivation", tenant_id=tenant_id, derivation_id=1, derivation_sha256="d" * 64, source_names=["roll"],
         fields=Jsonb(fields),
     )  # fmt: skip
+    _model(connection, tenant_id)
     for table in TABLES:
         _ledger(connection, tenant_id, table)
 
@@ -142,11 +146,22 @@ def _property(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, propert
             source_name="roll", sale_price_usd=raw[6], sale_date=raw[7], is_arms_length=True, exclusion_reasons=[],
             **_version("normalize.sale", at),
         )  # fmt: skip
+    if number == 2:
+        # The record takes its sale for evidence; the rules did at first, and found later that it is none.
+        sale = {**of, "sale_id": named(tenant_id, "sale 2"), "sale_date": raw[7], "decided_by": "rules"}
+        found = {"is_arms_length": True, "exclusion_reasons": [], "superseded_at": SECOND}
+        put(connection, "score.sale_validation", **sale, **found, **_version("score.sale_validation"))
+        later = {"is_arms_length": False, "exclusion_reasons": ["short_term_flip", "high_price"]}
+        put(connection, "score.sale_validation", **sale, **later, **_version("score.sale_validation", SECOND))
     _scored(connection, of, number)
 
 
+def trust_pct(field: str) -> int:
+    """How far the world trusts a field of a property: none like another, the first 5 %, and each one more than the one before."""
+    return 5 + TRACED_FIELDS.index(field)
+
+
 def _scored(connection: psycopg.Connection[Any], of: dict[str, Any], number: int) -> None:
-    tenant_id = of["tenant_id"]
     put(
             connection, "hazard.exposure", **of, **_version("hazard.exposure"),
             flood_zone="AE", is_in_sfha=True, flood_probability_30y=0.26, flood_score=0.4,
@@ -160,7 +175,7 @@ def _scored(connection: psycopg.Connection[Any], of: dict[str, Any], number: int
     )  # fmt: skip
     put(
             connection, "provenance.trust", **of, **_version("provenance.trust"),
-            property_trust=0.71, field_trust_pct=list(range(len(TRACED_FIELDS))),
+            property_trust=0.71, field_trust_pct=[trust_pct(field) for field in TRACED_FIELDS],
         confirmed_vintage_date=date(2026, 1, 1), traced_field_count=6,
         untraced_field_count=0, untraced_fields=[],
     )  # fmt: skip
@@ -169,19 +184,54 @@ def _scored(connection: psycopg.Connection[Any], of: dict[str, Any], number: int
             field_name="year_built", source_name="listing", record_key="L1",
         snapshot_id=1, row_number=2, losing_value="1999", winning_source_name="roll", winning_value="1950", rule="authority",
     )  # fmt: skip
-    refused = number == 3
-    put(
-            connection, "score.valuation", **of, **_version("score.valuation"),
-            valuation_date=date(2026, 1, 10), interval_level=0.8,
-        estimated_value_usd=None if refused else 1234567.5, value_low_usd=None if refused else 1200000,
-        value_high_usd=None if refused else 1300000, comparable_count=0 if refused else 1, method="comparables/1",
-        refusal_reason="fewer than three comparables" if refused else None,
+    if number == 1:
+        _valued(connection, of, 1000000, FIRST, superseded_at=SECOND)
+        _valued(connection, of, 1234567.5, SECOND)
+    elif number == 2:
+        # Valued before there were models, and not since.
+        _value(connection, of, FIRST, method="comparables/1", estimated_value_usd=1234567.5, value_low_usd=1200000, value_high_usd=1300000)
+    else:
+        _value(connection, of, FIRST, method="comparables/1", comparable_count=0, refusal_reason="fewer than three comparables")
+
+
+def _value(connection: psycopg.Connection[Any], of: dict[str, Any], at: datetime, **said: Any) -> None:
+    always = {"valuation_date": date(2026, 1, 10), "interval_level": 0.8, "comparable_count": 1}
+    put(connection, "score.valuation", **of, **_version("score.valuation", at), **{**always, **said})
+
+
+def _valued(connection: psycopg.Connection[Any], of: dict[str, Any], usd: float, at: datetime, **until: datetime) -> None:
+    """A value of the model with all that explains it: no contribution like another, and two changes that an owner could make."""
+    _value(
+        connection, of, at, method="ensemble-1", model_id=MODEL, estimated_value_usd=usd, value_low_usd=usd - 34567.5,
+        value_high_usd=usd + 65432.5, value_low_95_usd=usd - 134567.25, value_high_95_usd=usd + 165432.5, confidence_band="high", **until,
     )  # fmt: skip
-    if not refused:
+    steps = dict.fromkeys((f"{name}_adjustment_usd" for name in ADJUSTMENTS), 0)
+    put(
+        connection, "score.comparable", **of, **_version("score.comparable", at), comparable_rank=1,
+        sale_id=named(of["tenant_id"], "sale 2"), weight=1.0, distance_m=120.5, sale_age_days=38, sale_price_usd=250000.5,
+        adjusted_price_usd=250100.25, **{**steps, "year_built_adjustment_usd": 90.25, "market_time_adjustment_usd": 9.5}, **until,
+    )  # fmt: skip
+    parts = {f"{name}_contribution_usd": place * 100 - 50.25 for place, name in enumerate(CONTRIBUTIONS)}
+    put(
+        connection, "score.contribution", **of, **_version("score.contribution", at), base_usd=usd - sum(parts.values()), **parts,
+        estimated_value_usd=usd, **until,
+    )  # fmt: skip
+    for name, field, now, then, more in (
+        ("condition_up", "condition_code", 3, 4, 4000.25),
+        ("renovated", "year_renovated", None, 2026, 9000),
+    ):
         put(
-            connection, "score.comparable", **of, **_version("score.comparable"),
-            comparable_rank=1, sale_id=named(tenant_id, "sale 2"), weight=1.0,
-            distance_m=120.5, sale_age_days=38, sale_price_usd=250000.5, adjusted_price_usd=250100.25,
-            **{f"{name}_adjustment_usd": 0 for name in ("living_area", "lot_area", "bedroom", "bathroom", "condition", "quality")},
-            year_built_adjustment_usd=99.75,
+            connection, "score.counterfactual", **of, **_version("score.counterfactual", at), change_name=name, field_name=field,
+            field_value_from=now, field_value_to=then, changed_value_usd=usd + more, value_change_usd=more, assumption="all else stays",
+            **until,
         )  # fmt: skip
+
+
+def _model(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
+    put(
+        connection, "score.model", tenant_id=tenant_id, model_id=MODEL, county_fips="19169", as_of_date=date(2026, 1, 1), trained_at=FIRST,
+        method="ensemble-1", seed=1, sale_count=2930, window_from_date=date(2025, 1, 1), window_to_date=date(2025, 12, 31),
+        snapshot_ids=[1], code_version="0.1.0", parameters_sha256="b" * 64, artefact_sha256="c" * 64, object_key="model.zip",
+        card_key="card.json", page_key=f"models/{MODEL}.html", metrics=Jsonb({}),
+        verdict_id=named(tenant_id, "verdict of the study"), is_passed=True, run_id="model_training/manual__1",
+    )  # fmt: skip

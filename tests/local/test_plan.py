@@ -12,7 +12,7 @@ from local.demo import _stages
 from local.environment import environment
 from local.layout import ANY_PORTS, ROOT, layout
 from local.plan import offer, steps
-from local.summary import _short
+from local.summary import _explained, _short, _values
 from local.tenants import docs_password, tenants
 
 
@@ -65,3 +65,44 @@ def test_make_help_lists_every_command() -> None:
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("demo", "up", "down", "status", "clean", "check", "test", "bench", "docs", "token", "help"):
         assert f"make {target} " in text
+
+
+def test_a_value_is_told_with_its_heaviest_comparables_its_largest_contributions_and_what_changes_would_come_to() -> None:
+    comparable = {"sale_age_days": 40, "distance_m": 1310.2, "sale_price_usd": 180000, "adjusted_price_usd": 184200.4, "weight": 0.214}
+    parts = [{"name": f"part_{usd}", "contribution_usd": usd} for usd in (10, -7000.4, 20, 3000, 30, 500, 400)]
+    lines = _explained({
+        "estimated_value_usd": 182300.4, "valuation_date": "2010-07-31", "interval_level": 0.8, "value_low_usd": 160000,
+        "value_high_usd": 205000, "value_low_95_usd": 140000, "value_high_95_usd": 240000, "confidence_band": "high", "fsd": 0.114,
+        "comparable_count": 4, "comparables": [{**comparable, "comparable_rank": rank} for rank in (1, 2, 3, 4)],
+        "contributions": {"base_usd": 185340.8, "parts": parts},
+        "counterfactuals": [
+            {"change_name": "renovated", "field_name": "year_renovated", "field_value_from": None, "field_value_to": 2010.0,
+             "changed_value_usd": 190000, "value_change_usd": 7699.6, "assumption": "All else stays."},
+        ],
+    })  # fmt: skip
+    largest = "part -7000.4 -$7,000, part 3000 +$3,000, part 500 +$500, part 400 +$400, part 30 +$30"
+    assert lines == [
+        ("value", "$182,300 on 2010-07-31, 80 % interval $160,000 to $205,000, 95 % interval $140,000 to $240,000"),
+        ("confidence", "high, an error of 11 % is to be expected"),
+        *(
+            (f"comparable {rank} of 4", "sold 40 days before, 1,310 m away, for $180,000; adjusted $184,200, weight 0.21")
+            for rank in (1, 2, 3)
+        ),
+        ("made of", f"$185,341 for the typical sale; {largest} and 2 smaller parts"),
+        ("if renovated", "year_renovated none → 2010: $190,000, +$7,700. All else stays."),
+    ]
+    assert _explained(None) == _explained({"estimated_value_usd": None}) == []
+
+
+def test_values_and_refusals_are_counted_with_their_reasons() -> None:
+    rows = [
+        {"refusal_reason": None, "property_count": 2871},
+        {"refusal_reason": "no sale like it", "property_count": 40},
+        {"refusal_reason": "no living area", "property_count": 19},
+    ]
+    assert _values(rows) == [
+        "values     2,871 given, 59 refused",
+        "           40 refused: no sale like it",
+        "           19 refused: no living area",
+    ]
+    assert _values(rows[1:])[0] == "values     0 given, 59 refused"

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from estate.contracts.score import ADJUSTMENTS
-from estate.score.adjustment import attributes, differences, fit, waterfall
+from estate.score.adjustment import COLUMNS, attributes, differences, fit, waterfall
 from tests.score.market import house
 
 money = st.floats(1, 1e8).map(lambda value: round(value, 2))
 
 
-@given(hnp.arrays(float, (5,), elements=money), hnp.arrays(float, (5, 7), elements=st.floats(-0.3, 0.3)))
+@given(hnp.arrays(float, (5,), elements=money), hnp.arrays(float, (5, len(ADJUSTMENTS)), elements=st.floats(-0.3, 0.3)))
 def test_price_and_steps_sum_to_the_adjusted_price_exactly(price, steps):
     cents, adjusted = waterfall(price, steps)
     assert (np.rint(price * 100).astype(int) + cents.sum(axis=1) == adjusted).all()
@@ -21,12 +21,17 @@ def test_price_and_steps_sum_to_the_adjusted_price_exactly(price, steps):
 
 
 def test_a_value_missing_on_either_side_gives_a_zero_step():
-    subject = attributes(house(1, lot_area_sqft=np.nan, year_built=1990.0))
-    other = attributes(house(1, bedroom_count=np.nan, living_area_sqft=0.0))
-    step = dict(zip(ADJUSTMENTS, differences(subject, other)[0], strict=True))
-    assert step == {**dict.fromkeys(ADJUSTMENTS, 0.0), "year_built": 10.0}
+    subject = attributes(house(1, lot_area_sqft=np.nan, year_built=1990.0, has_waterfront=True))
+    other = attributes(house(1, bedroom_count=np.nan, living_area_sqft=0.0, view_code=4))
+    step = dict(zip(COLUMNS, differences(subject, other)[0], strict=True))
+    assert step == {**dict.fromkeys(COLUMNS, 0.0), "year_built": 10.0}
     cents, _ = waterfall(np.array([500_000.0]), differences(subject, other) * 0.01)
-    assert cents[0].tolist() == [0, 0, round(50_000_000 * (np.exp(0.1) - 1)), 0, 0, 0, 0]
+    assert cents[0].tolist() == [0, 0, round(50_000_000 * (np.exp(0.1) - 1)), *[0] * 7]
+
+
+def test_waterfront_and_view_are_steps_where_both_sides_know_them():
+    known = attributes(house(2, has_waterfront=[True, False], view_code=[4, 1], basement_area_sqft=[900.0, 0.0]))
+    assert differences(known[0], known[1])[-3:].tolist() == [30, 1, 3]
 
 
 def test_the_regression_finds_the_coefficients_that_made_the_prices():

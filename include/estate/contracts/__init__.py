@@ -4,11 +4,24 @@ Assets, lineage datasets, gate suites, table checks, the data dictionary and fie
 registry; there is no second list.
 """
 
-from estate.contracts import hazard, ingest, normalize, platform, provenance, score
+from estate.contracts import (
+    hazard,
+    ingest,
+    normalize,
+    platform,
+    provenance,
+    score,
+    score_explanation,
+    score_models,
+    score_sales,
+    score_study,
+)
 from estate.contracts.model import SYSTEM_COLUMNS, Column, Contract
 
 CONTRACTS: dict[str, Contract] = {
-    contract.name: contract for module in (platform, ingest, normalize, hazard, score, provenance) for contract in module.CONTRACTS
+    contract.name: contract
+    for module in (platform, ingest, normalize, hazard, score, score_explanation, score_models, score_study, score_sales, provenance)
+    for contract in module.CONTRACTS
 }
 
 STAGES = ("ingest", "normalize", "hazard", "score", "provenance")

@@ -2,20 +2,24 @@
 
 from estate.contracts.model import TENANT, Column, Contract, key
 
-ADJUSTMENTS = ("living_area", "lot_area", "year_built", "bedroom", "bathroom", "condition", "quality")
+# The steps of a comparable's waterfall, in the order in which they are taken.
+ADJUSTMENTS = (
+    "market_time", "living_area", "lot_area", "year_built", "bedroom", "bathroom", "condition", "quality", "basement", "waterfront", "view",
+)  # fmt: skip
 _SUBJECT = tuple(
     f"normalize.property.{name}"
     for name in (
-        "living_area_sqft", "lot_area_sqft", "year_built", "bedroom_count", "bathroom_count", "condition_code",
-        "quality_code", "property_type", "latitude", "longitude",
+        "living_area_sqft", "basement_area_sqft", "lot_area_sqft", "year_built", "year_renovated", "bedroom_count", "bathroom_count",
+        "story_count", "garage_space_count", "condition_code", "quality_code", "has_waterfront", "view_code", "property_type",
+        "county_fips", "situs_zip", "latitude", "longitude",
     )
 )  # fmt: skip
 _SALES = ("normalize.sale.sale_price_usd", "normalize.sale.sale_date", "normalize.sale.is_arms_length")
-_VALUE = _SUBJECT + _SALES
+VALUE_MADE_FROM = _SUBJECT + _SALES
 
 
 def _modelled(name: str, sql_type: str, meaning: str, unit: str = "", nullable: bool = True) -> Column:
-    return Column(name, sql_type, meaning, unit, nullable=nullable, made="modelled", made_from=_VALUE)
+    return Column(name, sql_type, meaning, unit, nullable=nullable, made="modelled", made_from=VALUE_MADE_FROM)
 
 
 VALUATION = Contract(
@@ -29,8 +33,10 @@ VALUATION = Contract(
         key("property_id", "uuid", "property", ("normalize.property.property_id",)),
         Column("valuation_date", "date", "the day the value stands for", nullable=False, made="assigned"),
         _modelled("estimated_value_usd", "numeric(14,2)", "value; null when refused", "usd"),
-        _modelled("value_low_usd", "numeric(14,2)", "lower end of the interval", "usd"),
-        _modelled("value_high_usd", "numeric(14,2)", "upper end of the interval", "usd"),
+        _modelled("value_low_usd", "numeric(14,2)", "lower end of the interval of interval_level", "usd"),
+        _modelled("value_high_usd", "numeric(14,2)", "upper end of the interval of interval_level", "usd"),
+        _modelled("value_low_95_usd", "numeric(14,2)", "lower end of the 95 % interval", "usd"),
+        _modelled("value_high_95_usd", "numeric(14,2)", "upper end of the 95 % interval", "usd"),
         Column(
             "interval_level",
             "double precision",
@@ -41,9 +47,11 @@ VALUATION = Contract(
         ),
         _modelled("fsd", "double precision", "forecast standard deviation: expected error as a fraction of the value", "fraction"),
         _modelled("confidence", "double precision", "0 to 1; below the stated floor the value is refused", "0-1"),
+        _modelled("confidence_band", "text", "high, moderate or low; null when refused"),
         _modelled("comparable_count", "smallint", "comparables that carry the value", "sales", nullable=False),
         _modelled("refusal_reason", "text", "why no value is given"),
         Column("method", "text", "method and its version", nullable=False, made="assigned"),
+        Column("model_id", "text", "model that gave the value (score.model); null where none was promoted", made="assigned"),
     ),
 )
 
@@ -66,7 +74,7 @@ COMPARABLE = Contract(
             "0-1",
             nullable=False,
             made="modelled",
-            made_from=_VALUE,
+            made_from=VALUE_MADE_FROM,
         ),
         Column(
             "distance_m",
@@ -96,7 +104,13 @@ COMPARABLE = Contract(
         ),
         *(
             Column(
-                f"{name}_adjustment_usd", "numeric(14,2)", "step of the waterfall", "usd", nullable=False, made="modelled", made_from=_VALUE
+                f"{name}_adjustment_usd",
+                "numeric(14,2)",
+                "step of the waterfall",
+                "usd",
+                nullable=False,
+                made="modelled",
+                made_from=VALUE_MADE_FROM,
             )
             for name in ADJUSTMENTS
         ),
@@ -107,7 +121,7 @@ COMPARABLE = Contract(
             "usd",
             nullable=False,
             made="modelled",
-            made_from=_VALUE,
+            made_from=VALUE_MADE_FROM,
         ),
     ),
 )

@@ -1,10 +1,11 @@
-"""Adjustment: what a comparable would have sold for, had it been the subject.
+"""Adjustment: what a comparable would have sold for, had it been the subject, and on its day.
 
-A median regression (quantile regression at 0.5, which an odd sale cannot pull) explains how far past sales differ in log
-price from the weighted mean of *their own* comparables, by how far they differ in living area, lot, year, bedrooms, bathrooms,
-condition and quality. Differences between neighbours leave no location in the coefficients: regressed on levels, quality
-absorbs the better neighbourhoods and the adjusted value is worse than the raw one (King County, latest tenth: MAPE 18.4 against 16.4; with
-differences 14.0).
+The first step of a waterfall is time: what prices of the comparable's area did between its sale and the valuation day (price_index).
+The others are attributes: a median regression (quantile regression at 0.5, which an odd sale cannot pull) explains how far past
+sales differ in log price from the weighted mean of *their own* comparables, by how far they differ in area, lot, year, rooms,
+condition, quality, basement, waterfront and view. Differences between neighbours leave no location in the coefficients:
+regressed on levels, quality absorbs the better neighbourhoods and the adjusted value is worse than the raw one (King County, latest
+tenth: MAPE 18.4 against 16.4; with differences 14.0).
 """
 
 from __future__ import annotations
@@ -15,32 +16,40 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from estate.contracts.score import ADJUSTMENTS
 from estate.score import parameters as p
 
 Floats = NDArray[np.float64]
 
-_COLUMNS = ("living_area_sqft", "lot_area_sqft", "year_built", "bedroom_count", "bathroom_count", "condition_code", "quality_code")
-_LOGGED = (True, True, False, False, False, False, False)  # the tenth of a size is worth the same share at any size
+# The attribute behind each step after the first, in the order of contracts.score.ADJUSTMENTS.
+COLUMNS = (
+    "living_area_sqft", "lot_area_sqft", "year_built", "bedroom_count", "bathroom_count", "condition_code", "quality_code",
+    "basement_area_sqft", "has_waterfront", "view_code",
+)  # fmt: skip
+_LOGGED = ("living_area_sqft", "lot_area_sqft")  # the tenth of a size is worth the same share at any size
+_ROOT = ("basement_area_sqft",)  # as sizes, but most houses have none
 
 
 @dataclass(frozen=True, slots=True)
 class Hedonic:
-    """Change of log price per unit of each attribute, in the order of ADJUSTMENTS; how many sales it was fitted on."""
+    """Change of log price per unit of each attribute, in the order of COLUMNS; how many sales it was fitted on."""
 
     coefficients: Floats
     row_count: int
 
 
 def attributes(frame: pd.DataFrame) -> Floats:
-    """Attributes in the order of ADJUSTMENTS, shape (n, 7): log sqft, log sqft, years, rooms, rooms, codes; NaN = unknown.
+    """Attributes in the order of COLUMNS, shape (n, 10): log sqft, log sqft, years, rooms, rooms, codes, root of sqft, 0 or 1, code.
 
-    A size of zero or less is unknown.
+    NaN is unknown; so is a column that the frame does not have, and a living or lot area of zero or less.
     """
-    out = frame[list(_COLUMNS)].to_numpy(dtype=float, na_value=np.nan)
-    logged = np.array(_LOGGED)
-    sizes = out[:, logged]
-    out[:, logged] = np.log(np.where(sizes > 0, sizes, np.nan))
+    out = np.full((len(frame), len(COLUMNS)), np.nan)
+    for place, name in enumerate(COLUMNS):
+        if name not in frame:
+            continue
+        values = frame[name].to_numpy(dtype=float, na_value=np.nan)
+        if name in _LOGGED:
+            values = np.log(np.where(values > 0, values, np.nan))
+        out[:, place] = np.sqrt(np.maximum(values, 0)) if name in _ROOT else values
     return out
 
 
@@ -50,14 +59,14 @@ def differences(subject: Floats, comparable: Floats) -> Floats:
 
 
 def fit(difference: Floats, log_price_difference: Floats) -> Hedonic:
-    """Median regression through the origin of log price differences on attribute differences (n, 7).
+    """Median regression through the origin of log price differences on attribute differences (n, 10).
 
     Deterministic (linear programme, HiGHS). With fewer than FIT_ROWS_MINIMUM rows every coefficient is zero; so is that of an
     attribute that never differs.
     """
     from sklearn.linear_model import QuantileRegressor
 
-    coefficients = np.zeros(len(ADJUSTMENTS))
+    coefficients = np.zeros(difference.shape[1])
     spread = difference.std(axis=0)
     varies = spread > 0
     if len(difference) >= p.FIT_ROWS_MINIMUM and varies.any():
@@ -74,10 +83,10 @@ def gross(steps: Floats) -> Floats:
 
 
 def waterfall(price_usd: Floats, steps: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Steps of the waterfall and adjusted price, both in whole cents: shapes (n, 7) and (n,).
+    """Steps of the waterfall and adjusted price, both in whole cents: shapes (n, steps) and (n,).
 
-    `steps` are log steps (n, 7). Each running price is rounded to the cent and each step is the difference of two running
-    prices, so that price + all steps = adjusted price exactly.
+    `steps` are log steps (n, number of steps). Each running price is rounded to the cent and each step is the difference of two
+    running prices, so that price + all steps = adjusted price exactly.
     """
     start = np.rint(price_usd * 100)
     running = np.rint(start[:, None] * np.exp(np.cumsum(steps, axis=1)))

@@ -69,7 +69,11 @@ def usable(sales: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 class Market:
-    """Past sales, ready to be asked: one k-d tree per property type, built once for any number of subjects."""
+    """Past sales, ready to be asked: k-d trees by property type and size, each built once, when first asked.
+
+    The tree of a size class holds the sales that any subject of the class may be compared with, so that a class finds few sales of
+    another size among its neighbours; sizes of a class differ by SIZE_CLASS, and a sale stands in about four trees.
+    """
 
     def __init__(self, sales: pd.DataFrame) -> None:
         """Index `sales` (see `usable`; others make no sense here and raise ValueError).
@@ -84,10 +88,26 @@ class Market:
         self._area = sales["living_area_sqft"].to_numpy(dtype=float)
         self._sold = days(sales["sale_date"])
         there = metres(sales["latitude"].to_numpy(dtype=float), sales["longitude"].to_numpy(dtype=float)) / p.SIGMA_M
-        points = np.column_stack([there, self._sold / p.SIGMA_DAYS])
+        self._points = np.column_stack([there, self._sold / p.SIGMA_DAYS])
         types = sales["property_type"].to_numpy(dtype=object)
         self._members = {name: np.flatnonzero(types == name) for name in pd.unique(types)}
-        self._trees = {name: cKDTree(points[members]) for name, members in self._members.items()}
+        self._trees: dict[tuple[str, int], tuple[cKDTree, Ints]] = {}
+
+    def prepare(self, subjects: pd.DataFrame) -> None:
+        """Build every tree that `subjects` will ask; `retrieve` builds what is missing, but not from two threads at once."""
+        for property_type, size_class, _ in _classes(subjects, np.ones(len(subjects), dtype=bool)):
+            self._tree(property_type, size_class)
+
+    def _tree(self, property_type: str, size_class: int) -> tuple[cKDTree, Ints]:
+        """The tree of a type and size class, and the position of its points among the sales."""
+        if (property_type, size_class) not in self._trees:
+            members = self._members.get(property_type, np.empty(0, dtype=np.int64))
+            low, high = p.SIZE_CLASS**size_class, p.SIZE_CLASS ** (size_class + 1)
+            # A hair wider than the class, whose bounds are rounded.
+            area = self._area[members]
+            members = members[(area >= 0.999 * p.SIZE_RATIO_LOW * low) & (area <= 1.001 * p.SIZE_RATIO_HIGH * high)]
+            self._trees[property_type, size_class] = cKDTree(self._points[members], balanced_tree=False, compact_nodes=False), members
+        return self._trees[property_type, size_class]
 
     def retrieve(self, subjects: pd.DataFrame, valuation_day: Ints) -> Candidates:
         """The heaviest CANDIDATES sales of every subject on its own valuation day (days since 1970-01-01).
@@ -101,11 +121,9 @@ class Market:
         area = subjects["living_area_sqft"].to_numpy(dtype=float, na_value=np.nan)
         here = metres(*(subjects[name].to_numpy(dtype=float, na_value=np.nan) for name in ("latitude", "longitude"))) / p.SIGMA_M
         points = np.column_stack([here, valuation_day / p.SIGMA_DAYS])
-        askable = np.isfinite(points).all(axis=1) & (area > 0)
-        types = subjects["property_type"].to_numpy(dtype=object)
-        for name, tree in self._trees.items():
-            members = self._members[name]
-            pending, net = np.flatnonzero(askable & (types == name)), p.NET
+        for property_type, size_class, rows_of in _classes(subjects, np.isfinite(points).all(axis=1)):
+            tree, members = self._tree(property_type, size_class)
+            pending, net = (rows_of if tree.n else rows_of[:0]), p.NET
             while len(pending):
                 short = []
                 for rows, near, scaled in _nearest(tree, pending, points, net):
@@ -120,6 +138,19 @@ class Market:
                 pending = np.concatenate(short) if net < min(tree.n, p.NET_LIMIT) else np.empty(0, dtype=np.int64)
                 net *= 4
         return found
+
+
+def _classes(subjects: pd.DataFrame, askable: NDArray[np.bool_]) -> Iterator[tuple[str, int, Ints]]:
+    """Property type, size class and row numbers of the `askable` subjects that have both a type and a living area."""
+    area = subjects["living_area_sqft"].to_numpy(dtype=float, na_value=np.nan)
+    kind, kinds = pd.factorize(subjects["property_type"])
+    rows = np.flatnonzero(askable & np.isfinite(area) & (area > 0) & (kind >= 0))
+    size_class = np.floor(np.log(area[rows]) / np.log(p.SIZE_CLASS)).astype(np.int64)
+    order = np.lexsort((rows, size_class, kind[rows]))
+    rows, size_class = rows[order], size_class[order]
+    edges = np.flatnonzero((np.diff(size_class, prepend=-1) != 0) | (np.diff(kind[rows], prepend=-1) != 0))
+    for start, part in zip(edges, np.split(rows, edges[1:]) if len(rows) else (), strict=True):
+        yield str(kinds[kind[part[0]]]), int(size_class[start]), part
 
 
 def _nearest(tree: cKDTree, subjects: Ints, points: Floats, net: int) -> Iterator[tuple[Ints, Ints, Floats]]:

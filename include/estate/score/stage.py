@@ -1,55 +1,80 @@
-"""The score stage: value, comparables and risk of the properties of a batch."""
+"""The score stage: value, comparables, explanation and risk of the properties of a batch, and how earlier values did against its sales."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
-from estate.score import parameters
+from estate.score import parameters as p
+from estate.score import registry
+from estate.score.market import in_county
+from estate.score.model import Model, day_number
+from estate.score.outcome import outcome_frame
 from estate.score.risk import risk
-from estate.score.valuation import Method, learn_before, value
+from estate.score.sale_validation import arms_length, validate
+from estate.score.valuation import TABLES, Asked, empty, refused, value
 
 if TYPE_CHECKING:
     from estate.batch import Batch
     from estate.warehouse import Warehouse
 
+NO_MODEL = "no model of the county has passed its ratio study"
+TOO_FEW_SALES = f"fewer than {p.MODEL_SALES_MINIMUM} valid sales in the county before the day"
+
 
 def build(batch: Batch, warehouse: Warehouse) -> Iterator[dict[str, pd.DataFrame]]:
-    """Build ``score.valuation``, ``score.comparable`` and ``score.risk``.
+    """Build every table of the stage for the batch's properties.
 
-    A property is valued as of the batch's vintage date, or as of the newer day for which it is valued already: a batch of
-    older records may bring better facts, but never takes a value back in time.
+    A property is valued by the model that serves its county on the batch's vintage date, or on the newer day for which it is valued
+    already: a batch of older records may bring better facts, but never takes a value back in time. Without a model it is refused.
     """
-    markets: dict[date, tuple[pd.DataFrame, Method]] = {}
+    # Findings look backwards only, so those of all sales hold for every day; the later sales of a property are published with it.
+    sales = warehouse.frame("score_sales", valuation_date=date.max)
+    findings = validate(sales, warehouse.frame("sale_decisions"))
+    valid = arms_length(sales, findings)
+    markets: dict[tuple[str, date], Asked | str] = {}
     for keys in warehouse.property_pieces(batch):
         subjects = warehouse.frame("score_subjects", keys=keys)
         vintage = pd.Timestamp(batch.vintage_date)
         valued_on = pd.to_datetime(subjects["valued_on"])
         day = valued_on.where(valued_on > vintage, vintage)
         valued = []
-        for moment, part in subjects.groupby(day, sort=True):
-            sales, method = _market(warehouse, markets, moment.date())
-            valued.append(value(part.reset_index(drop=True), sales, moment.date(), method))
+        for market, part in subjects.groupby([in_county(subjects), day.dt.date], sort=True):
+            county_fips, moment = cast("tuple[str, date]", market)
+            asked = _market(warehouse, valid, markets, county_fips, moment)
+            valued.append(_valued(asked, part.reset_index(drop=True), moment))
         yield {
-            "score.valuation": pd.concat([valuation for valuation, _ in valued], ignore_index=True),
-            "score.comparable": pd.concat([comparable for _, comparable in valued], ignore_index=True),
+            **{table: _together(table, [frames[table] for frames in valued if table in frames]) for table in TABLES},
             "score.risk": risk(warehouse.frame("score_exposure", keys=keys)),
+            "score.outcome": outcome_frame(warehouse, keys, findings),
+            "score.sale_validation": findings[findings["property_id"].isin(keys["property_id"])],
         }
 
 
-def _market(warehouse: Warehouse, known: dict[date, tuple[pd.DataFrame, Method]], day: date) -> tuple[pd.DataFrame, Method]:
-    """The tenant's arm's-length sales that can matter on `day`, and what was learned from them; read and learned once a day.
+def _market(
+    warehouse: Warehouse, valid: pd.DataFrame, known: dict[tuple[str, date], Asked | str], county_fips: str, day: date
+) -> Asked | str:
+    """The county's serving model with the market of that day, read once; or why there is none."""
+    if (county_fips, day) not in known:
+        sales = valid[(in_county(valid) == county_fips) & (pd.to_datetime(valid["sale_date"]) < pd.Timestamp(day))]
+        row = registry.serving(warehouse, county_fips, day)
+        if row is None:
+            known[county_fips, day] = TOO_FEW_SALES if len(sales) < p.MODEL_SALES_MINIMUM else NO_MODEL
+        else:
+            known[county_fips, day] = Asked.of(Model.from_bytes(registry.load(row)), row.model_id, sales, day_number(day))
+    return known[county_fips, day]
 
-    None of that day or later is read, and none older than what is learned from.
-    """
-    if day not in known:
-        reach = timedelta(days=parameters.CALIBRATION_DAYS + parameters.RANGE_DAYS)
-        sales = warehouse.frame("score_sales", earliest_sale_date=day - reach, valuation_date=day)
-        method = learn_before(sales, day)
-        # What was learned from is no longer needed; every piece of the batch looks only at what it can compare with.
-        earliest = pd.Timestamp(day - timedelta(days=parameters.RANGE_DAYS))
-        known[day] = sales[pd.to_datetime(sales["sale_date"]) >= earliest].reset_index(drop=True), method
-    return known[day]
+
+def _valued(market: Asked | str, subjects: pd.DataFrame, day: date) -> dict[str, pd.DataFrame]:
+    if isinstance(market, str):
+        return {"score.valuation": refused(subjects, day_number(day), market)}
+    return value(market, subjects)
+
+
+def _together(table: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """The parts that have rows, one below the other."""
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else empty(table)
