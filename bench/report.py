@@ -1,4 +1,7 @@
-"""docs/performance.md, written from bench/results/*.json after every full run: the page and the figures cannot disagree."""
+"""docs/performance.md and what is measured in docs/valuation.md, written from bench/results/*.json after every full run.
+
+The pages and the figures cannot disagree. Without a run: python -m bench.report.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import importlib
 import json
 from pathlib import Path
 
+from bench import valuation_page
 from bench.figures import RESULTS, Figure
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
@@ -17,9 +21,10 @@ same run, or a stated budget; the others say where the time goes. Times are of a
 
 
 def write_page(names: tuple[str, ...]) -> Path:
-    """Write the page from the results there are, in the order of `names`; returns its path."""
+    """Write the pages from the results there are, in the order of `names`; returns the path of docs/performance.md."""
     parts = [_HEAD, *(_section(name) for name in names if (RESULTS / f"{name}.json").exists())]
     PAGE.write_text("\n".join(parts), encoding="utf-8")
+    valuation_page.write()
     return PAGE
 
 
@@ -32,5 +37,11 @@ def _section(name: str) -> str:
     for figure in figures:
         sign = {"lower": "≤", "higher": "≥"}[figure.better]
         bound = "" if figure.bound is None else f"{sign} {figure.bound:,g} {figure.unit}"
-        lines.append(f"| {figure.name} | {figure.value:,.2f} {figure.unit} | {bound} | {figure.verdict} | {figure.against} |")
+        lines.append(f"| {figure.name} | {figure.value:,.{figure.digits}f} {figure.unit} | {bound} | {figure.verdict} | {figure.against} |")
     return "\n".join(lines) + "\n" + (f"\n{notes}\n" if notes else "")
+
+
+if __name__ == "__main__":
+    from bench.__main__ import NAMES
+
+    print(write_page(NAMES))

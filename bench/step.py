@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from estate.ingest.stage import land
+from estate.score.training import ensure_models
 from estate.settings import tenants
 from estate.stages import batch_of, build_stage, gate_stage, publish_stage
 
@@ -23,7 +24,7 @@ TENANT = "lakeside"
 @click.argument("step")
 @click.argument("subject")
 def main(stage: str, step: str, subject: str) -> None:
-    """Run STEP (land, build, gate or publish) of STAGE on SUBJECT: a landed batch, or for `land` a file."""
+    """Run STEP (land, model, build, gate or publish) of STAGE on SUBJECT: a landed batch, or for `land` a file."""
     tenant = tenants()[TENANT]
     # Imports cost the same however many rows there are; counted, they would flatter the growth.
     importlib.import_module(f"estate.{stage}.stage")
@@ -33,9 +34,12 @@ def main(stage: str, step: str, subject: str) -> None:
     if step == "land":
         batch = land(tenant, SOURCE, subject, None, "bench").batch_id
     else:
-        work = {"build": build_stage, "gate": gate_stage, "publish": publish_stage}[step]
         batch = subject
-        work(stage, batch_of(tenant, batch, "bench"))
+        work = batch_of(tenant, batch, "bench")
+        if step == "model":
+            ensure_models(work)
+        else:
+            {"build": build_stage, "gate": gate_stage, "publish": publish_stage}[step](stage, work)
     took = time.perf_counter() - began
     click.echo(json.dumps({"batch": batch, "seconds": took, "peak_mib": peak_mib()}))
 

@@ -16,7 +16,8 @@ def county_sales(count=600, county=KING, seed=5):
     """`count` valid sales of one county over 700 days, in the columns that a study and a training ask for."""
     chance = np.random.default_rng(seed)
     return pd.DataFrame({
-        "sale_id": [thing_id(f"sale {county} {i}") for i in range(count)], "property_id": [thing_id(f"house {county} {i}") for i in range(count)],
+        "sale_id": [thing_id(f"sale {county} {i}") for i in range(count)],
+        "property_id": [thing_id(f"house {county} {i}") for i in range(count)],
         "sale_date": pd.Timestamp("2013-01-01") + pd.to_timedelta(np.linspace(0, 699, count).astype(int), "D"),
         "sale_price_usd": np.exp(chance.normal(13, 0.5, count)).round(2), "county_fips": county, "situs_zip": "98101",
         "property_type": "single_family", "year_built": 1980.0, "living_area_sqft": 2000.0, "latitude": 47.6, "longitude": -122.3,
