@@ -111,7 +111,7 @@ def _file(name: str, body: bytes, base: str) -> Response:
         return Response(body, content_type=CONTENT_TYPES[kind])
     text = offline(body.decode("utf-8", errors="replace"), base)
     response = Response(text, content_type=CONTENT_TYPES[kind])
-    response.headers["Content-Security-Policy"] = policy("data:") if name.startswith("models/") else policy()
+    response.headers["Content-Security-Policy"] = policy()
     return response
 
 

@@ -43,15 +43,15 @@ def offline(page: str, base: str) -> str:
     return _LINK.sub(link, _SCRIPT.sub(script, page)).replace(_LOGO, f"{base}static/images/")
 
 
-def policy(images: str = "'self'") -> str:
-    """The Content-Security-Policy of a page. A model's page carries its drawings inside (`images` ``data:``); an image runs nothing."""
+def policy() -> str:
+    """The Content-Security-Policy of a page."""
     hashes = " ".join(f"'sha256-{digest}'" for digest in (*SCRIPT_SHA256, *HANDLER_SHA256))
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src 'self' 'unsafe-hashes' {hashes}",
             "style-src 'self' 'unsafe-inline'",
-            f"img-src {images}",
+            "img-src 'self'",
             "font-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",

@@ -4,7 +4,8 @@
 
 The rules exclude a sale with up to three reasons in `score.sale_validation`, and sometimes they are wrong: the mansion was worth its
 price, the two Smiths never met. A decision names the sale, says why and by whom, is kept for good, and the latest one counts. It is felt
-when the sale's property is next scored; values published before stay as they were.
+as a comparable by what is scored next, on record when the sale's own property is, and in the model when its county is next trained;
+values published before stay as they were.
 """
 
 from airflow.sdk import DAG

@@ -196,12 +196,12 @@ def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
 
     @task(task_id="build")
     def build(landed: dict[str, str] | None = None) -> dict[str, int]:
-        from estate.errors import LandingRefused
+        from estate.errors import LandingRefused, ModelRefused
         from estate.stages import build_stage
 
         try:
             return build_stage(name, _batch(landed))
-        except LandingRefused as refusal:
+        except (LandingRefused, ModelRefused) as refusal:
             raise AirflowFailException(str(refusal)) from None
 
     @task(task_id="gate")
@@ -245,10 +245,11 @@ def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
     @task_group(group_id=name)
     def tasks(landed: Any) -> None:
         # Values come from models, and a model is trained, judged and promoted before anything is valued with it.
-        modelled = _ensure_models(landed) if name == "score" else None
+        modelled: Any = _ensure_models(landed) if name == "score" else None
         built = build(landed)
         built >> gate(landed) >> publish(landed)
         if modelled is not None:
+            modelled.operator.operator_extra_links = (PageLink(),)
             modelled >> built
 
     return tasks(landed)
@@ -320,10 +321,7 @@ def model_run(name: str, tenant_slug: str | None = None) -> None:
             done = RUNS[name]({"tenant": tenant_slug} if tenant_slug else context["params"], by, _run_name(context))
         except ModelRefused as refusal:
             raise AirflowFailException(str(refusal)) from None
-        for said in done:
-            if said.get("page_url"):
-                LOG.info("page=%s", said["page_url"])
-                context["ti"].xcom_push(key="page_url", value=said["page_url"])
+        _show_pages(done)
         if refused := [said for said in done if said.get("refusal")]:
             pages = (f"{said['refusal']}{'; page: ' + said['page_url'] if said.get('page_url') else ''}" for said in refused)
             raise AirflowFailException(" | ".join(pages))
@@ -344,7 +342,17 @@ def _ensure_models(landed: dict[str, str] | None = None) -> list[dict[str, Any]]
     """See that every county of the batch has a model; where one is refused, the former goes on serving."""
     from estate.score.training import ensure_models
 
-    return [trained.summary() for trained in ensure_models(_batch(landed))]
+    done = [trained.summary() for trained in ensure_models(_batch(landed))]
+    _show_pages(done)
+    return done
+
+
+def _show_pages(done: list[dict[str, Any]]) -> None:
+    """Log the page of every model, and leave the last for the task's button."""
+    for said in done:
+        if said.get("page_url"):
+            LOG.info("page=%s", said["page_url"])
+            get_current_context()["ti"].xcom_push(key="page_url", value=said["page_url"])
 
 
 def decision_params() -> dict[str, Param]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from estate.errors import ModelRefused
 from estate.score.model import Model
 from tests.score.market import county, model, subjects, train, value
 
@@ -45,7 +46,7 @@ def test_a_model_of_other_columns_is_refused_with_the_remedy(named):
     content = files(model().to_bytes())
     plain = json.loads(content["model.json"])
     plain[named] = plain[named][:-1]
-    with pytest.raises(ValueError, match="train the county again"):
+    with pytest.raises(ModelRefused, match="train the county again"):
         Model.from_bytes(zipped(content | {"model.json": json.dumps(plain)}))
 
 

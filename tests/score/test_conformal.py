@@ -18,9 +18,17 @@ def test_the_band_of_nineteen_errors_follows_the_finite_sample_rule():
     assert interval(range(-9, 10)).band(0.80) == (-8.0, 8.0)
 
 
-def test_a_band_that_the_errors_cannot_support_reaches_the_farthest():
-    assert interval(range(-9, 10)).band(0.95) == (-9.0, 9.0)
-    assert interval(range(-3, 4)).band(0.80) == (-3.0, 3.0)
+def test_a_band_that_the_errors_cannot_support_reaches_beyond_the_farthest():
+    # 19 errors reach to the 95th percentile of a normal, 1.64485 deviations; a 95 % interval asks for 1.95996.
+    assert interval(range(-9, 10)).band(0.95) == pytest.approx((-9 * 1.95996 / 1.64485, 9 * 1.95996 / 1.64485), rel=1e-4)
+
+
+@pytest.mark.parametrize("count", [10, 18, 30])
+def test_the_wider_band_of_a_small_trial_holds_nineteen_in_twenty_normal_errors(count):
+    drawn = np.random.default_rng(7).standard_normal((4000, count + 1))
+    ends = [interval(row[1:]).band(0.95) for row in drawn]
+    inside = [low <= row[0] <= high for row, (low, high) in zip(drawn, ends, strict=True)]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
 
 
 def test_the_tails_are_taken_apart_and_the_estimate_stays_inside():

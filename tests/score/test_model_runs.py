@@ -38,6 +38,8 @@ def lakeside(known, monkeypatch):
              "sale_date": sale.sale_date, "is_arms_length": True, "snapshot_id": 8}
             for n, sale in enumerate(sales.itertuples())
         ]  # fmt: skip
+        # A slip of the pen: a model as of the day after it would never serve.
+        sold.append(sold[0] | {"sale_id": thing_id("slip"), "sale_date": date(2099, 1, 1)})
         work = batch(tenant)
         publish_frame(work, frame("normalize.property", tenant, homes), table="normalize.property")
         publish_frame(work, frame("normalize.sale", tenant, sold), table="normalize.sale")
@@ -108,6 +110,9 @@ def test_an_alarm_names_the_tenant(lakeside):
     publish_frame(batch(lakeside), frame("score.outcome", lakeside, rows), table="score.outcome")
     with pytest.raises(ModelRefused, match=r"^lakeside: m: median_ratio 1\.300 is outside 0\.90 to 1\.10 in 2014-12, 40 sales"):
         runs.drift({"tenant": "lakeside"}, "scheduler", "run/2")
+    with Warehouse(lakeside) as warehouse, warehouse.transaction() as connection:
+        kept = connection.execute("SELECT run_id, month, sale_count FROM score.drift ORDER BY month").fetchall()
+    assert kept == [("run/2", "2014-12", 40), ("run/2", "all", 40)], "what rang is on record too"
 
 
 def test_the_button_opens_what_the_task_left_and_nothing_otherwise():

@@ -241,10 +241,42 @@ def test_the_alarm_reads_the_valid_outcomes_of_the_last_year_of_its_own_tenant(t
 
     sound = rows("new", 100, date(2015, 6, 1), 1.0)
     old, gifts = rows("old", 100, date(2014, 5, 31), 2.0), rows("gift", 100, date(2015, 6, 2), 2.0, valid=False)
-    publish_frame(batch(tenant), frame("score.outcome", tenant, sound + old + gifts), table="score.outcome")
-    drifted, rung = ledger.drift_of(tenant)
+    slip = rows("slip", 1, date(2099, 1, 1), 1.0)  # a sale of tomorrow is a slip of the pen, and silences nobody
+    publish_frame(batch(tenant), frame("score.outcome", tenant, sound + old + gifts + slip), table="score.outcome")
+    drifted, rung = ledger.drift_of(tenant, "run/1")
     assert [(row["sale_month"], row["sale_count"]) for row in drifted] == [("2015-06", 100), ("all", 100)]
     assert rung == []
     publish_frame(batch(tenant), frame("score.outcome", tenant, rows("bad", 100, date(2015, 6, 3), 1.3)), table="score.outcome")
-    assert any("m: median_ratio 1.150 is outside 0.90 to 1.10 in 2015-06, 200 sales" in said for said in ledger.drift_of(tenant)[1])
-    assert ledger.drift_of(some_tenant("other")) == ([], [])
+    assert any(
+        "m: median_ratio 1.150 is outside 0.90 to 1.10 in 2015-06, 200 sales" in said for said in ledger.drift_of(tenant, "run/2")[1]
+    )
+    assert ledger.drift_of(some_tenant("other"), "run/1") == ([], [])
+
+
+@pytest.mark.servers
+def test_a_run_keeps_what_it_found_once_in_the_units_of_the_table_and_for_its_own_tenant_only(tenant):
+    def publish(count, ratio):
+        rows = [
+            {"sale_id": thing_id(f"{ratio}/{n}"), "property_id": thing_id(n), "sale_date": date(2015, 6, 1), "sale_price_usd": 1e5,
+             "sale_ratio": ratio, "estimated_value_usd": 1e5 * ratio, "is_in_80": n % 4 > 0, "is_arms_length": True, "model_id": "m"}
+            for n in range(count)
+        ]  # fmt: skip
+        publish_frame(batch(tenant), frame("score.outcome", tenant, rows), table="score.outcome")
+
+    def kept(whose=tenant):
+        with Warehouse(whose) as warehouse, warehouse.transaction() as connection:
+            return connection.execute(
+                "SELECT run_id, model_id, month, sale_count, median_ratio, mape_rate, bias_rate, coverage_80_rate, coverage_95_rate,"
+                " now() - measured_at < interval '1 minute' FROM score.drift ORDER BY run_id, month"
+            ).fetchall()
+
+    publish(20, 1.25)
+    ledger.drift_of(tenant, "run/1")
+    found = [("run/1", "m", month, 20, 1.25, 0.25, 0.25, 0.75, None, True) for month in ("2015-06", "all")]
+    assert kept() == found
+    publish(10, 1.5)
+    assert ledger.drift_of(tenant, "run/1")[0][0]["sale_count"] == 30, "a run that is tried again sees what there is now"
+    assert kept() == found
+    ledger.drift_of(tenant, "run/2")
+    assert [(row[0], row[3]) for row in kept()[2:]] == [("run/2", 30), ("run/2", 30)]
+    assert kept(some_tenant("other")) == []

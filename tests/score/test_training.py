@@ -206,6 +206,18 @@ def test_a_newer_model_is_not_used_for_an_older_batch(tenant, market):
     assert (serving(tenant), serving(tenant, date(2015, 3, 1))) == (done.row.model_id, newer.row.model_id)
 
 
+def test_a_model_that_the_code_cannot_read_is_trained_anew_before_it_stops_a_batch(tenant, market, monkeypatch):
+    recipe, work = Recipe(), landed(tenant, [KING])
+    (first,) = ensure_models(work, recipe)
+    landing.put(first.row.object_key, b"damaged")
+    (mended,) = ensure_models(work, recipe)
+    assert len(recipe.trained) == 2
+    assert registry.load(mended.row)
+    monkeypatch.setattr(parameters, "METHOD", "another-method")
+    ensure_models(work, recipe)
+    assert len(recipe.trained) == 3
+
+
 def test_two_runs_at_once_train_one_county_once(tenant, market):
     recipe, done = Recipe(), []
     work = landed(tenant, [KING])
@@ -259,23 +271,3 @@ def test_a_backtest_is_kept_once_and_promotes_nothing(tenant, market, monkeypatc
 def test_a_county_without_sales_has_no_backtest(tenant):
     with pytest.raises(ModelRefused, match="sometenant has no sales in county 99999"):
         backtest_model(tenant, "99999", "test/run", Recipe())
-
-
-# Parameters
-
-
-def test_every_parameter_has_its_reason():
-    written = stated.stated()
-    own = {name for name in vars(parameters) if name.isupper()} - {"WEIGHTS"}  # imported; its reason stands where it is made
-    assert set(written) == own
-    assert all(len(entry["reason"]) >= 5 for entry in written.values())
-    assert written["MODEL_AGE_DAYS"]["value"] == 92
-
-
-def test_a_parameter_without_a_reason_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "bare_parameters.py").write_text('"""Bare."""\n\nBARE = 1\n')
-    monkeypatch.syspath_prepend(tmp_path)
-    import bare_parameters
-
-    with pytest.raises(ValueError, match=r"bare_parameters\.BARE has no reason beside it"):
-        stated.stated(bare_parameters)

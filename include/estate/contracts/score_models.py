@@ -96,4 +96,32 @@ OUTCOME = Contract(
     ),
 )  # fmt: skip
 
-CONTRACTS = (MODEL, PROMOTION, OUTCOME)
+
+DRIFT = Contract(
+    name="score.drift",
+    kind="record",
+    grain="what one run of the drift watch found of one model against the sales of one month, or of all months",
+    key=("tenant_id", "run_id", "model_id", "month"),
+    index=(("tenant_id", "model_id", "month", "measured_at"),),
+    columns=(
+        TENANT,
+        key("run_id", "text", "Airflow DAG and run"),
+        key("model_id", "text", "model that made the values; 'without a model' for values from before there were models"),
+        key("month", "text", "month of the sales, as 2026-01; all for all months within reach"),
+        Column("sale_count", "integer", "valid sales that had a value before them", "sales", nullable=False, made="inferred",
+               made_from=("score.outcome.sale_id",)),
+        Column("median_ratio", "double precision", "level: median of value over price", "ratio", nullable=False, made="inferred",
+               made_from=("score.outcome.sale_ratio",)),
+        Column("mape_rate", "double precision", "mean absolute error over price", "fraction", nullable=False, made="inferred",
+               made_from=("score.outcome.estimated_value_usd", "score.outcome.sale_price_usd")),
+        Column("bias_rate", "double precision", "sum of values over sum of prices, less 1", "fraction", nullable=False, made="inferred",
+               made_from=("score.outcome.estimated_value_usd", "score.outcome.sale_price_usd")),
+        Column("coverage_80_rate", "double precision", "sales whose price lay within the 80 % interval; null where none was given", "0-1",
+               made="inferred", made_from=("score.outcome.is_in_80",)),
+        Column("coverage_95_rate", "double precision", "sales whose price lay within the 95 % interval; null where none was given", "0-1",
+               made="inferred", made_from=("score.outcome.is_in_95",)),
+        Column("measured_at", "timestamptz", "when", nullable=False),
+    ),
+)  # fmt: skip
+
+CONTRACTS = (MODEL, PROMOTION, OUTCOME, DRIFT)

@@ -77,11 +77,6 @@ def fit(difference: Floats, log_price_difference: Floats) -> Hedonic:
     return Hedonic(coefficients, len(difference))
 
 
-def gross(steps: Floats) -> Floats:
-    """Gross adjustment: sum of the absolute log steps over the last axis."""
-    return np.asarray(np.abs(steps).sum(axis=-1))
-
-
 def waterfall(price_usd: Floats, steps: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Steps of the waterfall and adjusted price, both in whole cents: shapes (n, steps) and (n,).
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from estate.errors import ModelRefused
 from estate.score import parameters as p
 from estate.score.attributes import ATTRIBUTES
 from estate.score.boosting import Boosted
@@ -56,12 +57,12 @@ def packed(model: Model) -> bytes:
 
 
 def unpacked(body: bytes) -> Model:
-    """The model that `packed` wrote. ValueError when it was written by code that saw other columns than today's."""
+    """The model that `packed` wrote. ModelRefused when it was written by code that saw other columns than today's."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     plain: dict[str, Any] = json.loads(files["model.json"])
     if (plain["method"], tuple(plain["columns"]), tuple(plain["attributes"])) != (p.METHOD, COLUMNS, ATTRIBUTES):
-        raise ValueError(
+        raise ModelRefused(
             f"this model is of method {plain['method']} or of other columns than the code's {p.METHOD}; train the county again"
         )
     linear = sorted(name for name in files if name.startswith("linear-"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from estate.score import parameters as p
 
@@ -50,7 +51,9 @@ class Interval:
         # Of count + 1 exchangeable errors the new one lies beyond the rank-th with a chance of at most half of what is left out.
         rank = min(count, int(np.ceil(round((1 + level) / 2 * (count + 1), 9))))
         low, high = self.residuals[count - rank], self.residuals[rank - 1]
-        return min(float(low), 0.0), max(float(high), 0.0)
+        # Few errors reach only as far as a share of count / (count + 1) on a side; what lies beyond is read off a normal tail.
+        stretch = max(1.0, float(norm.ppf((1 + level) / 2) / norm.ppf(count / (count + 1)))) if count > 1 else 1.0
+        return min(float(low) * stretch, 0.0), max(float(high) * stretch, 0.0)
 
 
 def width_model(seen: Floats, error: Floats, seed: int) -> str:

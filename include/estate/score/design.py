@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from estate.score.attributes import ATTRIBUTES
+from estate.score.attributes import ATTRIBUTES, table
 from estate.score.neighbourhood import AROUND, LEVELS, Neighbourhood
 
 Floats = NDArray[np.float64]
@@ -63,8 +63,6 @@ class Design:
 def design(subjects: pd.DataFrame, neighbourhood: Neighbourhood) -> Design:
     """What the trees see of `subjects` (property_id, property_type, latitude, longitude, attributes), all located."""
     levels, around, completed = neighbourhood.read(subjects)
-    from estate.score.attributes import table
-
     matrix = np.column_stack([levels, around, completed, np.zeros((len(subjects), len(_DERIVED)))])
     matrix[:, -1] = pd.Index(PROPERTY_TYPES).get_indexer(pd.Index(subjects["property_type"]))
     _derive(matrix)

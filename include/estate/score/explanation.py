@@ -42,8 +42,8 @@ def contributions(model: Model, subjects: pd.DataFrame, parts: Parts) -> pd.Data
     shares = np.column_stack([logs.get(name, np.zeros(len(subjects))) for name in CONTRIBUTIONS])
     whole = shares.sum(axis=1)
     gap = estimate_cents - base_cents
-    rate = np.divide(gap, whole, out=estimate_cents.copy(), where=np.abs(whole) > 1e-9)
-    cents = np.rint(shares * rate[:, None])
+    near = np.where(np.abs(whole) > 1e-12, whole, 1e-12)
+    cents = np.rint(shares * (100 * np.exp(base_log) * np.expm1(near) / near)[:, None])
     # What rounding leaves, a few cents, goes to the largest.
     largest = np.abs(cents).argmax(axis=1)
     cents[np.arange(len(cents)), largest] += gap - cents.sum(axis=1)

@@ -7,7 +7,6 @@ and seed give the same bytes, in whatever order the rows come.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -110,7 +109,7 @@ class Model:
 
     @classmethod
     def from_bytes(cls, body: bytes) -> Model:
-        """The model that `to_bytes` wrote. ValueError when it was written by code with other attributes."""
+        """The model that `to_bytes` wrote. ModelRefused when it was written by code with other attributes."""
         from estate.score.archive import unpacked
 
         return unpacked(body)
@@ -178,12 +177,6 @@ def seen_by_width(seen: Design, compared: Compared, boosted: Floats) -> Floats:
     return np.column_stack(
         [seen.matrix, boosted, beside, compared.dispersion, compared.count, compared.gross_adjustment, compared.distance_m]
     )
-
-
-def pieces(subjects: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """The subjects CHUNK_ROWS at a time."""
-    for start in range(0, len(subjects), p.CHUNK_ROWS):
-        yield subjects.iloc[start : start + p.CHUNK_ROWS].reset_index(drop=True)
 
 
 def day_number(day: date) -> int:

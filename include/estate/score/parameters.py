@@ -45,7 +45,6 @@ CALIBRATION_DAYS = 365  # a whole year of past sales, so that every season takes
 COMPARABLES_MINIMUM = 3  # two prices cannot outvote an odd one
 INTERVAL_LEVEL = 0.80  # as the trade reports forecasts: nine out of ten on either side
 FSD_LEVEL = 0.6827  # one standard deviation of a normal error on either side
-RESIDUALS_MINIMUM = 30  # fewer past errors cannot support a 10 % tail (3 beyond it on either side)
 CONFIDENCE_FLOOR = 0.60  # confidence is 1 - FSD, as lenders read it; a typical error above 40 % decides nothing
 
 # Work at once. Memory follows these, not the number of properties.

@@ -45,9 +45,9 @@ def promote(form: Mapping[str, Any], by: str, run_id: str) -> Rows:
 
 
 def drift(form: Mapping[str, Any], by: str, run_id: str) -> Rows:  # noqa: ARG001
-    """The drift of one tenant's models, one row a model and month. Raises ModelRefused, naming every alarm."""
+    """The drift of one tenant's models, one row a model and month, kept in score.drift. Raises ModelRefused, naming every alarm."""
     tenant = tenants()[form["tenant"]]
-    drifted, alarms = drift_of(tenant)
+    drifted, alarms = drift_of(tenant, run_id)
     for row in drifted:
         LOG.info("tenant=%s %s", tenant.slug, " ".join(f"{name}={value}" for name, value in row.items()))
     if alarms:

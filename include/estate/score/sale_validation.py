@@ -2,7 +2,7 @@
 
 What the record itself says is carried over from normalize.sale; instruments, parties, attributes and earlier sales of the same
 property add to it, and last the price is compared with its group's trailing window. Everything looks backwards in time only: a
-finding never changes because newer sales arrive. Thresholds and their reasons stand in sale_validation.toml.
+band never changes because newer sales arrive. Thresholds and their reasons stand in sale_validation.toml.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from estate.batch import Batch
     from estate.warehouse import Warehouse
 
-NO_MODEL = "no model of the county has passed its ratio study"
+NO_MODEL = "no model of the county has been promoted; the task score.model of the run says why"
 TOO_FEW_SALES = f"fewer than {p.MODEL_SALES_MINIMUM} valid sales in the county before the day"
 
 
@@ -35,6 +35,7 @@ def build(batch: Batch, warehouse: Warehouse) -> Iterator[dict[str, pd.DataFrame
     sales = warehouse.frame("score_sales", valuation_date=date.max)
     findings = validate(sales, warehouse.frame("sale_decisions"))
     valid = arms_length(sales, findings)
+    del sales  # findings and valid sales are what is needed of them
     markets: dict[tuple[str, date], Asked | str] = {}
     for keys in warehouse.property_pieces(batch):
         subjects = warehouse.frame("score_subjects", keys=keys)

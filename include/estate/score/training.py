@@ -97,10 +97,11 @@ def ensure_models(batch: Batch, recipe: Recipe | None = None) -> list[Training]:
 
     Returns one Training a county. A refusal is among them, logged, and stops nothing.
     """
-    day, done = batch.vintage_date, []
+    done: list[Training] = []
     with Warehouse(batch.tenant) as warehouse:
-        counties = warehouse.frame("model_counties", keys=warehouse.batch_properties(batch))
-        for county_fips in counties["county_fips"]:
+        asked = warehouse.frame("model_counties", keys=warehouse.batch_properties(batch), vintage_date=batch.vintage_date)
+        for county_fips, moment in zip(asked["county_fips"], pd.to_datetime(asked["valuation_date"]), strict=True):
+            day = moment.date()
             trained = _young(warehouse, county_fips, day)
             if trained is None:
                 with warehouse.one_at_a_time(f"model/{county_fips}"):
@@ -162,7 +163,12 @@ def recipe_or_ours(recipe: Recipe | None) -> Recipe:
 
 def _young(warehouse: Warehouse, county_fips: str, day: date) -> Training | None:
     row = registry.serving(warehouse, county_fips, day)
-    if row is None or row.as_of_date < day - timedelta(days=p.MODEL_AGE_DAYS):
+    if row is None or row.method != p.METHOD or row.as_of_date < day - timedelta(days=p.MODEL_AGE_DAYS):
+        return None
+    try:
+        registry.load(row)
+    except ModelRefused as damage:
+        LOG.warning("model=%s is trained again: %s", row.model_id, damage)
         return None
     return _training(warehouse, row, is_new=False, is_serving=True)
 

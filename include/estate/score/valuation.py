@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from estate.contracts import contract
 from estate.score import parameters as p
 from estate.score.comparator import Stock
+from estate.score.design import Design
 from estate.score.explanation import contributions, counterfactuals
 from estate.score.model import Model, Parts, with_area
 from estate.score.price_index import PriceIndex
@@ -117,7 +118,6 @@ def _said(model: Model, parts: Parts) -> pd.DataFrame:
         "fsd": fsd,
         "confidence": np.clip(1 - fsd, 0, 1),
         "confidence_band": bands,
-        "comparable_count": parts.compared.count.astype(np.int16),
     })  # fmt: skip
 
 
@@ -141,8 +141,6 @@ def _frame(property_id: pd.Series, day: int, reason: NDArray[np.object_], model_
 
 def _only(parts: Parts, rows: NDArray[np.bool_]) -> Parts:
     """The parts of some of the houses; their comparables are not needed any more and stay whole."""
-    from estate.score.design import Design
-
     chosen = {name: getattr(parts, name)[rows] for name in ("trees", "second", "comparables", "equity", "drift", "seen")}
     return Parts(Design(parts.design.matrix[rows], parts.design.is_unknown[rows]), parts.compared, **chosen)
 
