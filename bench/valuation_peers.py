@@ -59,7 +59,7 @@ def _log_price(frame: pd.DataFrame) -> Floats:
 def _least_squares(known: pd.DataFrame, held: pd.DataFrame) -> Floats:
     """Log price on attributes, day and a constant of each ZIP code; an unknown attribute is read as the median."""
     plain, asked = _plain(known), _plain(held)
-    told = np.isfinite(plain).any(axis=0)
+    told = np.asarray(np.isfinite(plain).any(axis=0))
     told[-3:-1] = False  # the ZIP code stands for the place
     plain, asked = plain[:, told], asked[:, told]
     middle, spread = np.nanmedian(plain, axis=0), np.nanstd(plain, axis=0)

@@ -121,7 +121,7 @@ class Market:
         area = subjects["living_area_sqft"].to_numpy(dtype=float, na_value=np.nan)
         here = metres(*(subjects[name].to_numpy(dtype=float, na_value=np.nan) for name in ("latitude", "longitude"))) / p.SIGMA_M
         points = np.column_stack([here, valuation_day / p.SIGMA_DAYS])
-        for property_type, size_class, rows_of in _classes(subjects, np.isfinite(points).all(axis=1)):
+        for property_type, size_class, rows_of in _classes(subjects, np.asarray(np.isfinite(points).all(axis=1))):
             tree, members = self._tree(property_type, size_class)
             pending, net = (rows_of if tree.n else rows_of[:0]), p.NET
             while len(pending):
