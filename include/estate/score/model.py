@@ -139,7 +139,7 @@ class Model:
             "price index": f"prices read at {_date(self.as_of_day)}; {len(self.comparator.index.areas)} market areas, "
             "from attributes, areas and repeat sales in one penalised least squares",
             "neighbourhood": f"{len(self.neighbourhood.place):,} past sales; levels of prices around a place, its own sales left out",
-            "boosted trees": f"up to {p.TREE_COUNT} symmetric trees on the log price, never falling with living area, condition or quality",
+            "boosted trees": f"up to {p.TREE_COUNT} symmetric trees on the log price, never falling with living area or condition",
             "second opinion": f"{p.LINEAR_TREE_BAGS} × {p.LINEAR_TREE_COUNT} linear trees on the out-of-fold errors of the first",
             "comparables": f"up to {p.KEPT}, ranked by learned trees and adjusted; they move an estimate by "
             f"{self.comparables_weight:.0%} of what they say beside it",
