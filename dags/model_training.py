@@ -1,7 +1,7 @@
 """Train the valuation model of a county, try it out of time, and let it serve if its ratio study holds.
 
 **Reads** the tenant's valid sales before the as-of day, **writes** `score.model`, `score.ratio_study`, `score.promotion`, and the
-model's page, which the button **Page** on the task opens.
+model's page, to which the task's log links.
 
 The latest tenth of the sales is valued by a model that has seen none of it; the gate judges that study by
 `gx/expectations/score/ratio_study.json`. A model that fails is kept and does not serve: the run fails with the reason, and the model

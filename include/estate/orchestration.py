@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import (
     Asset,
     AssetAny,
-    BaseOperatorLink,
     Param,
     PartitionedAssetTimetable,
     PartitionedAtRuntime,
@@ -249,7 +248,6 @@ def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
         built = build(landed)
         built >> gate(landed) >> publish(landed)
         if modelled is not None:
-            modelled.operator.operator_extra_links = (PageLink(),)
             modelled >> built
 
     return tasks(landed)
@@ -293,19 +291,8 @@ def _in_order(landed: Any) -> None:
         previous = group
 
 
-class PageLink(BaseOperatorLink):
-    """The button on a task that opens the page it wrote."""
-
-    name = "Page"
-    xcom_key = "page_url"
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's signature
-        """What the task left under ``page_url``, empty without a page; Airflow asks in the worker, with the task at work as `ti_key`."""
-        return str(ti_key.xcom_pull(task_ids=ti_key.task_id, key=self.xcom_key, map_indexes=ti_key.map_index) or "")
-
-
 def model_run(name: str, tenant_slug: str | None = None) -> None:
-    """The one task of a flow over models (`estate.score.runs`), with a button that opens the page it wrote.
+    """The one task of a flow over models (`estate.score.runs`); its log links to the page it wrote.
 
     `tenant_slug` names the tenant, and the task, where no form does.
     """
@@ -327,8 +314,7 @@ def model_run(name: str, tenant_slug: str | None = None) -> None:
             raise AirflowFailException(" | ".join(pages))
         return done
 
-    made: Any = run()
-    made.operator.operator_extra_links = (PageLink(),)
+    run()
 
 
 def drift_watch() -> None:
@@ -348,11 +334,10 @@ def _ensure_models(landed: dict[str, str] | None = None) -> list[dict[str, Any]]
 
 
 def _show_pages(done: list[dict[str, Any]]) -> None:
-    """Log the page of every model, and leave the last for the task's button."""
+    """Log the page of every model: Airflow makes a link of the address, and the task's result holds it too."""
     for said in done:
         if said.get("page_url"):
             LOG.info("page=%s", said["page_url"])
-            get_current_context()["ti"].xcom_push(key="page_url", value=said["page_url"])
 
 
 def decision_params() -> dict[str, Param]:

@@ -1,7 +1,6 @@
 """The flows over models, from what is published to the answer a run gives."""
 
 from datetime import date, timedelta
-from types import SimpleNamespace
 
 import pytest
 from recipes import KING, Recipe, county_sales
@@ -113,15 +112,3 @@ def test_an_alarm_names_the_tenant(lakeside):
     with Warehouse(lakeside) as warehouse, warehouse.transaction() as connection:
         kept = connection.execute("SELECT run_id, month, sale_count FROM score.drift ORDER BY month").fetchall()
     assert kept == [("run/2", "2014-12", 40), ("run/2", "all", 40)], "what rang is on record too"
-
-
-def test_the_button_opens_what_the_task_left_and_nothing_otherwise():
-    from estate.orchestration import PageLink
-
-    left = {("train", "page_url", -1): "http://page"}
-    task = SimpleNamespace(
-        task_id="train", map_index=-1, xcom_pull=lambda task_ids, key, map_indexes: left.get((task_ids, key, map_indexes))
-    )
-    assert PageLink().get_link(None, ti_key=task) == "http://page"
-    left.clear()
-    assert PageLink().get_link(None, ti_key=task) == ""
