@@ -115,7 +115,7 @@ def test_a_hanging_issuer_holds_up_nobody_who_has_a_known_key(signing_key: RSAPr
     started = time.perf_counter()
     for _ in range(20):
         assert keys.key("k1") is not None
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 5  # the issuer would answer after ten seconds
     release.set()
     settle()
 
@@ -228,7 +228,5 @@ def test_a_jwks_is_fetched_whole_or_not_at_all(jwks_server: Any) -> None:
     with pytest.raises(OSError, match="302"):
         fetch_jwks(url)
     answers.update(status=200, delay=3)
-    started = time.perf_counter()
     with pytest.raises(OSError, match="timed out"):
         fetch_jwks(url)
-    assert time.perf_counter() - started < 2

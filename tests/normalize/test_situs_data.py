@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -79,13 +78,3 @@ def test_opencage_streets_are_found_again_in_the_whole_formatted_address() -> No
         line = f"{case['components']['house_number']} {case['components']['road']}"
         whole = read(case["expected"].replace("\n", ", "))
         assert whole.address == read(line).address, case["description"]
-
-
-def test_five_thousand_distinct_addresses_a_second() -> None:
-    points = pd.read_csv(ADDRESSES / "sf_address_points_excerpt.csv.gz", dtype=str)
-    numbers = pd.Series(range(1, len(points) + 1), index=points.index).astype(str)
-    distinct = numbers + " " + points["ST_NAME"].fillna("MAIN") + " " + points["ST_TYPE"].fillna("ST")
-    parse_situs(distinct.head(10))
-    begun = time.process_time()
-    parse_situs(distinct)
-    assert len(distinct) / (time.process_time() - begun) > 5000
