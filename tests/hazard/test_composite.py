@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from estate.hazard.composite import WEIGHTS, composite
+from estate.hazard.composite import composite
+from estate.hazard.weights import WEIGHTS
 
 HAZARDS = list(WEIGHTS)
 known = st.floats(0, 1)

@@ -9,8 +9,8 @@ import shapely
 from shapely.geometry import Point, box
 
 from estate.contracts.hazard import EXPOSURE, FEATURE
-from estate.hazard.composite import WEIGHTS
 from estate.hazard.exposure import exposure
+from estate.hazard.weights import WEIGHTS
 
 OLD, NEW = dt.date(2020, 1, 1), dt.date(2026, 1, 1)
 

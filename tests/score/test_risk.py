@@ -6,7 +6,8 @@ import pytest
 
 from estate.contracts.score import RISK
 from estate.hazard import flood
-from estate.hazard.composite import WEIGHTS, composite
+from estate.hazard.composite import composite
+from estate.hazard.weights import WEIGHTS
 from estate.score.parameters import RISK_BOUNDS, RISK_CLASSES
 from estate.score.risk import risk
 

@@ -1,6 +1,11 @@
-"""Contracts of the provenance stage: trust, and the platform's own books (ledger, verdicts, quarantine, derivations)."""
+"""Contracts of the provenance stage: trust, the summary that readers search, and the platform's own books."""
 
+from dataclasses import replace
+
+from estate.contracts.hazard import EXPOSURE
 from estate.contracts.model import TENANT, Column, Contract, key
+from estate.contracts.normalize import PROPERTY
+from estate.contracts.score import RISK, VALUATION
 
 TRUST = Contract(
     name="provenance.trust",
@@ -61,6 +66,72 @@ TRUST = Contract(
     ),
 )
 
+
+def _copied(source: Contract, *names: str) -> tuple[Column, ...]:
+    """Columns of `source` as they stand there, with money as the summary keeps it."""
+    found = []
+    for name in names:
+        column = source.column(name)
+        kind = "double precision" if column.unit == "usd" else column.sql_type
+        made_from = (f"{source.name}.{name}",)
+        found.append(replace(column, sql_type=kind, nullable=True, made="copied", made_from=made_from, role="value"))
+    return tuple(found)
+
+
+_LAST_SALE = (
+    "normalize.sale.sale_date", "normalize.sale.is_arms_length", "score.sale_validation.is_arms_length",
+)  # fmt: skip
+
+# Everything that a search filters, sorts or shows, in one row, so that a page of a list is one walk along one index. Whatever it takes
+# from an earlier stage has there its explanation; a column that the property has no row for is null.
+#
+# Money is double precision here, and numeric(14,2) where it comes from: the comparisons of numeric are not leakproof, so under
+# row-level security no index on it would serve a filter or a sort. Nothing is lost: 14 digits are fewer than the 15 that a double
+# keeps, and readers cast back to numeric(14,2), which gives the same cents.
+SUMMARY = Contract(
+    name="provenance.summary",
+    kind="published",
+    grain="one property as searches find it: what is known, found and thought of it, in one row",
+    key=("tenant_id", "property_id"),
+    parent=("property_id", "normalize.property"),
+    index=(
+        ("tenant_id", "property_id"),
+        ("tenant_id", "cell"),
+        ("tenant_id", "situs_zip", "property_id"),
+        ("tenant_id", "estimated_value_usd", "property_id"),
+        ("tenant_id", "last_sale_date", "property_id"),
+        ("tenant_id", "county_fips", "living_area_sqft"),
+    ),
+    columns=(
+        TENANT,
+        key("property_id", "uuid", "property", ("normalize.property.property_id",)),
+        *_copied(
+            PROPERTY, "county_fips", "apn", "situs_address", "situs_city", "situs_state", "situs_zip", "latitude", "longitude", "cell",
+            "property_type", "living_area_sqft", "lot_area_sqft", "year_built", "bedroom_count", "bathroom_count", "condition_code",
+            "quality_code", "has_waterfront", "owner_name", "assessed_value_usd", "list_price_usd",
+        ),
+        Column(
+            "last_sale_price_usd",
+            "double precision",
+            "price of the latest arm's-length sale",
+            "usd",
+            made="inferred",
+            made_from=("normalize.sale.sale_price_usd", *_LAST_SALE),
+        ),
+        Column("last_sale_date", "date", "closing of the latest arm's-length sale", made="inferred", made_from=_LAST_SALE),
+        *_copied(
+            VALUATION, "valuation_date", "estimated_value_usd", "value_low_usd", "value_high_usd", "confidence", "confidence_band",
+            "refusal_reason",
+        ),
+        *_copied(
+            EXPOSURE, "flood_zone", "is_in_sfha", "flood_score", "wildfire_score", "heat_score", "seismic_score", "composite_low",
+            "composite_high",
+        ),
+        *_copied(RISK, "unknown_hazard_count", "risk_class", "risk_score_low", "risk_score_high"),
+        *_copied(TRUST, "property_trust"),
+    ),
+)  # fmt: skip
+
 PUBLICATION = Contract(
     name="provenance.publication",
     kind="record",
@@ -93,7 +164,7 @@ VERDICT = Contract(
     kind="record",
     grain="one judgement of one staged table of one batch",
     key=("tenant_id", "verdict_id"),
-    index=(("tenant_id", "batch_id"),),
+    index=(("tenant_id", "batch_id"), ("tenant_id", "table_name", "judged_at")),
     columns=(
         TENANT,
         key("verdict_id", "uuid", "verdict"),
@@ -154,4 +225,4 @@ DERIVATION = Contract(
     ),
 )
 
-CONTRACTS = (TRUST, PUBLICATION, VERDICT, QUARANTINE, DERIVATION)
+CONTRACTS = (TRUST, SUMMARY, PUBLICATION, VERDICT, QUARANTINE, DERIVATION)

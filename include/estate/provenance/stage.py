@@ -1,4 +1,4 @@
-"""The provenance stage: trust in the data of the properties of a batch."""
+"""The provenance stage: trust in the data of the properties of a batch, and the summary in which readers find them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from estate.ingest.declaration import sources
 from estate.provenance.derived import source_vintages, trust_frame
+from estate.provenance.summary import summary_frame
 
 if TYPE_CHECKING:
     from estate.batch import Batch
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def build(batch: Batch, warehouse: Warehouse) -> Iterator[dict[str, pd.DataFrame]]:
-    """Build ``provenance.trust`` as of the batch's vintage date, so that the same batch gives the same trust on any day."""
+    """Build ``provenance.trust`` as of the batch's vintage date, so that the same batch gives the same trust on any day.
+
+    ``provenance.summary`` is built beside it, from that trust and from what the stages before have published of the same properties.
+    """
     verdict = warehouse.frame("trust_verdict", batch_id=batch.batch_id, table_name="normalize.property")
     vintages = source_vintages(warehouse.frame("trust_snapshots"))
     for keys in warehouse.property_pieces(batch):
@@ -29,4 +33,12 @@ def build(batch: Batch, warehouse: Warehouse) -> Iterator[dict[str, pd.DataFrame
             evaluated_on=batch.vintage_date,
             gate_passed=None if verdict.empty else bool(verdict["is_passed"].iloc[0]),
         )
-        yield {"provenance.trust": trust}
+        summary = summary_frame(
+            warehouse.frame("summary_of_properties", keys=keys),
+            warehouse.frame("summary_of_exposures", keys=keys),
+            warehouse.frame("summary_of_valuations", keys=keys),
+            warehouse.frame("summary_of_risks", keys=keys),
+            warehouse.frame("summary_of_sales", keys=keys),
+            trust,
+        )
+        yield {"provenance.trust": trust, "provenance.summary": summary}

@@ -8,7 +8,7 @@ figures reported for that tenth are a little kinder than an unseen market would 
 from __future__ import annotations
 
 from estate.hazard.chance import at_least_once
-from estate.hazard.composite import WEIGHTS
+from estate.hazard.weights import WEIGHTS
 
 METHOD = "ensemble-1"  # written beside every value; raise the number when a result can change
 
@@ -59,6 +59,7 @@ COMPARED_ROWS = 5_000  # subjects compared at once: their candidates' features a
 # 1 % flood (44 CFR 59.1, 64.3), weighed as the composite weighs a flood (5.25 and 23.43); and one half. A bound belongs to the class above
 # it. Scores and bounds are compared to RISK_DECIMALS, because the composite of one hazard differs from weight × chance in the last digit.
 RISK_CLASSES = ("low", "moderate", "high", "very_high")
+UNDETERMINED = "undetermined"  # where the ends of the interval lie in different classes
 RISK_DECIMALS = 9
 RISK_BOUNDS = (*(round(100 * WEIGHTS["flood"] * float(chance), RISK_DECIMALS) for chance in at_least_once([0.002, 0.01])), 50.0)
 

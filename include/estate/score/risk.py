@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from estate.hazard.composite import WEIGHTS
-from estate.score.parameters import RISK_BOUNDS, RISK_CLASSES, RISK_DECIMALS
-
-UNDETERMINED = "undetermined"
+from estate.hazard.weights import WEIGHTS
+from estate.score.parameters import RISK_BOUNDS, RISK_CLASSES, RISK_DECIMALS, UNDETERMINED
 
 
 def risk(exposure: pd.DataFrame) -> pd.DataFrame:
