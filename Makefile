@@ -6,6 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON := .venv/bin/python
 BOOTSTRAP := local/bootstrap.sh
 TENANT ?= lakeside
+ROLE ?= viewer
 DATA ?=
 NAME ?=
 ARGS ?=
@@ -32,9 +33,9 @@ status: ## what runs, where, since when
 clean: ## stop everything and remove .estate: data, ports, secrets, logs
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local clean; else rm -rf .estate; fi
 
-token: ## print an access token of the API (TENANT=lakeside)
+token: ## print an access token of the API (TENANT=lakeside ROLE=viewer|analyst|admin)
 	@$(BOOTSTRAP) run
-	@$(PYTHON) -m local token $(TENANT)
+	@$(PYTHON) -m local token $(TENANT) $(ROLE)
 
 check: ## format, lint, types, import contracts, generated documents
 	@$(BOOTSTRAP) dev
@@ -48,7 +49,7 @@ test: ## all tests, against servers of their own (ARGS="tests/ingest -k latin")
 	@$(BOOTSTRAP) dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(ARGS),$(ARGS),--cov)
 
-bench: ## measure (NAME=pipeline|publish|provenance|spatial|growth|comparables|valuation, all without)
+bench: ## measure (NAME=pipeline|publish|provenance|spatial|growth|comparables|valuation|api, all without)
 	@$(BOOTSTRAP) dev
 	@$(PYTHON) -m bench $(NAME) $(if $(PART),--part $(PART))
 

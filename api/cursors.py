@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
+import orjson
 from itsdangerous import BadData, URLSafeSerializer
 
 from api.problems import InvalidCursor
@@ -23,15 +24,15 @@ class Cursors:
     def _serializer(self, tenant_id: UUID) -> URLSafeSerializer:
         return URLSafeSerializer(
             self._secret,
-            salt=f"cursor/1/{tenant_id}",
+            salt=f"cursor/2/{tenant_id}",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
 
-    def write(self, tenant_id: UUID, query: dict[str, Any], after: str) -> str:
-        """The cursor that continues `query` (resource, filters, as_of; JSON values) of this tenant after the key `after`."""
-        return str(self._serializer(tenant_id).dumps({"query": query, "after": after}))
+    def write(self, tenant_id: UUID, query: dict[str, Any], after: list[Any]) -> str:
+        """The cursor that continues `query` (resource, filters, as_of; JSON values) after the sort key `after`; for this tenant."""
+        return str(self._serializer(tenant_id).dumps({"query": _digest(query), "after": after}))
 
-    def read(self, tenant_id: UUID, query: dict[str, Any], cursor: str) -> str:
+    def read(self, tenant_id: UUID, query: dict[str, Any], cursor: str) -> list[Any]:
         """The key after which `query` continues. Raises InvalidCursor when `cursor` was not written for this tenant and query."""
         if len(cursor) > MAX_CURSOR_CHARS:
             raise InvalidCursor
@@ -39,6 +40,16 @@ class Cursors:
             content = self._serializer(tenant_id).loads(cursor)
         except BadData:
             raise InvalidCursor from None
-        if content["query"] != query:
+        if content["query"] != _digest(query):
             raise InvalidCursor
-        return str(content["after"])
+        return list(content["after"])
+
+    def moved(self, tenant_id: UUID, cursor: str, after: list[Any]) -> str:
+        """A cursor of the same query as `cursor` (one that this tenant was given), after another key."""
+        content = self._serializer(tenant_id).loads(cursor)
+        return str(self._serializer(tenant_id).dumps({**content, "after": after}))
+
+
+def _digest(query: dict[str, Any]) -> str:
+    """What identifies a query; its text could be longer than an address may be."""
+    return hashlib.sha256(orjson.dumps(query, option=orjson.OPT_SORT_KEYS)).hexdigest()[:24]

@@ -10,8 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from api.database import Reading
-from api.properties import HAZARD_FIELDS, field_trust, layers, model, sales
+from api.hazards import HAZARD_FIELDS, layers
+from api.personal import PERSONAL_FIELDS
+from api.property import field_trust
+from api.property_sales import sales
 from api.representations import picked
+from api.valuation import model
 from estate.contracts import CONTRACTS, Contract
 from estate.ingest.declaration import sources
 from estate.provenance.trust import reading_trust, source_trust
@@ -93,7 +97,17 @@ class Evidence:
             return None
         at = step["record"]
         found = self._cells(subject["snapshot_ids"][at], subject["row_numbers"][at], step["columns"])
-        return found and {**found, **{name: step.get(name) for name in ("rules", "made", "agreement")}}
+        if found is None:
+            return None
+        if field not in PERSONAL_FIELDS:
+            found["raw_values"] = {name: cell for name, cell in found["raw_values"].items() if name not in self._personal_columns}
+        return {**found, **{name: step.get(name) for name in ("rules", "made", "agreement")}}
+
+    @cached_property
+    def _personal_columns(self) -> frozenset[str]:
+        """Columns of the files that say whose the property is; where another field is made from one too, the cell is not shown for it."""
+        steps = (self.derivation["fields"].get(field) for field in PERSONAL_FIELDS)
+        return frozenset(column for step in steps if step is not None for column in step["columns"])
 
     def sale_source(self, sale: Row | None) -> Row | None:
         """The file, row and raw cells that gave a sale its price and its day."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 from psycopg import OperationalError
+from pydantic import BaseModel, Field
 from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
+from api import faults
 from api.representations import json_response
 
 log = logging.getLogger("api")
@@ -34,6 +38,11 @@ KINDS: dict[str, Kind] = {
     "invalid-cursor": Kind(
         400, "Invalid cursor", "The cursor was not made for this caller and these filters, or was altered. Start again from the first page."
     ),
+    "invalid-body": Kind(
+        400,
+        "Invalid body",
+        "The body is not the JSON object that the document describes; `pointer` names the field and `detail` says what it may be.",
+    ),
     "unauthenticated": Kind(
         401,
         "Not authenticated",
@@ -46,10 +55,44 @@ KINDS: dict[str, Kind] = {
     "method-not-allowed": Kind(
         405, "Method not allowed", "The resource exists and does not know this method; `Allow` lists those it knows."
     ),
+    "not-acceptable": Kind(406, "Not acceptable", "The resource has no form that `Accept` takes; `detail` names those it has."),
     "payload-too-large": Kind(413, "Payload too large", "The body is larger than the API reads."),
     "uri-too-long": Kind(414, "URI too long", "The address with its query is longer than the API reads."),
+    "rate-limited": Kind(
+        429,
+        "Too many requests",
+        "The limit of this minute is used up. Wait `Retry-After` seconds; `X-RateLimit-*` say what the limit is and what is left.",
+    ),
     "internal-error": Kind(500, "Internal error", "The fault is ours. Quote `request_id` when reporting it."),
     "unavailable": Kind(503, "Unavailable", "Something the answer needs is away or too slow. Try again after `Retry-After` seconds."),
+}
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457). Nothing in it tells about data that the caller may not read."""
+
+    type: str = Field(description="address that explains this type of problem", examples=["/problems/not-found"])
+    title: str = Field(description="the type in words")
+    status: int = Field(description="the HTTP status")
+    detail: str = Field(description="what is wrong with this request, and the remedy")
+    instance: str = Field(description="the path that was asked for")
+    request_id: str | None = Field(description="quote it when you report the problem")
+    parameter: str | None = Field(None, description="the query parameter that is wrong")
+    pointer: str | None = Field(None, description="the field of the body that is wrong")
+
+
+_PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+# What any resource may answer, for the document.
+PROBLEM_ANSWERS: dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None] = {
+    status: {"description": description, "content": _PROBLEM_CONTENT}
+    for status, description in (
+        (400, "a parameter, cursor or body is wrong"),
+        (401, "no valid credentials"),
+        (403, "the credentials do not allow this"),
+        (404, "nothing that the caller may read"),
+        (429, "the limit of this minute is used up"),
+        (503, "something the answer needs is away"),
+    )
 }
 _KIND_OF_STATUS = {kind.status: name for name, kind in reversed(KINDS.items())}
 
@@ -63,6 +106,17 @@ class InvalidParameter(BadRequest):
         """Name the parameter beside the description."""
         super().__init__(f"{parameter}: {description}")
         self.parameter = parameter
+
+
+class InvalidBody(BadRequest):
+    """A body that is not accepted; `pointer` names the field."""
+
+    problem = "invalid-body"
+
+    def __init__(self, pointer: str, description: str) -> None:
+        """Name the field beside the description."""
+        super().__init__(f"{pointer}: {description}")
+        self.pointer = pointer
 
 
 class InvalidCursor(BadRequest):
@@ -84,6 +138,7 @@ def as_problem(error: HTTPException) -> Response:
     if status < 400 or error.response is not None:
         return error.get_response()  # type: ignore[return-value]
     name = getattr(error, "problem", None) or _KIND_OF_STATUS.get(status)
+    g.refusal = name or str(status)
     body = {
         "type": f"/problems/{name}" if name else "about:blank",
         "title": KINDS[name].title if name else error.name,
@@ -94,6 +149,8 @@ def as_problem(error: HTTPException) -> Response:
     }
     if isinstance(error, InvalidParameter):
         body["parameter"] = error.parameter
+    if isinstance(error, InvalidBody):
+        body["pointer"] = error.pointer
     response = json_response(body, status, "application/problem+json")
     for header, value in error.get_headers():
         if header.lower() not in {"content-type", "content-length"}:
@@ -107,7 +164,9 @@ def _database_away(error: OperationalError) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.error("unhandled error", exc_info=error)
+    log.error("unhandled error", exc_info=error, extra={"fields": {"request_id": g.get("request_id")}})
+    route = request.url_rule.rule if request.url_rule else "unmatched"
+    faults.report(error, route=route, method=request.method, request_id=str(g.get("request_id")))
     return as_problem(InternalServerError("Something failed on our side."))
 
 
@@ -129,4 +188,14 @@ def register(app: Flask) -> None:
     app.register_blueprint(problems)
 
 
-__all__ = ["KINDS", "InvalidCursor", "InvalidParameter", "as_problem", "not_found", "register"]
+__all__ = [
+    "KINDS",
+    "PROBLEM_ANSWERS",
+    "InvalidBody",
+    "InvalidCursor",
+    "InvalidParameter",
+    "Problem",
+    "as_problem",
+    "not_found",
+    "register",
+]

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
-from flask import Blueprint, Response, current_app
+from flask import Response, current_app
+from pydantic import Field
 
-from api import parameters
 from api.database import Reading
 from api.edge import caller
 from api.evidence import TABLES, Evidence, gather
+from api.hazards import HAZARD_FIELDS
+from api.parameters import AsOfQuery, PropertyPath
+from api.personal import PERSONAL_FIELDS, disclose
 from api.problems import not_found
-from api.properties import HAZARD_FIELDS
+from api.provenance_parts import NOTHING, FieldProvenanceAnswer, ProvenanceAnswer
 from api.representations import geometry, json_response, picked
+from api.resource import Resource
 from api.services import services
 from estate.contracts import Contract
 from estate.provenance.trust import derived_trust
 
-provenance = Blueprint("provenance", __name__, url_prefix="/api/v1/properties/<uuid:property_id>/provenance")
+provenance = Resource("provenance", __name__, "/api/v1/properties/<uuid:property_id>/provenance", "Where every value comes from.")
 
 # Every value a property has, and the table that promises it.
 FIELDS: dict[str, Contract] = {column.name: promise for promise in TABLES for column in promise.columns if column.role == "value"}
@@ -27,14 +30,14 @@ _HAZARD_OF = {field: hazard for hazard, fields in HAZARD_FIELDS.items() for fiel
 }
 
 
-@provenance.get("")
-def whole(property_id: UUID) -> Response:
-    """Every field of one property, each with where it comes from, and its sales likewise."""
-    asked = {"property_id": property_id, **parameters.read(as_of=parameters.moment)}
+@provenance.read("", answer=ProvenanceAnswer, role="analyst")
+def whole(path: PropertyPath, query: AsOfQuery) -> Response:
+    """Every field of one property, each with where it comes from, and its sales likewise. It names the owner, so the read is audited."""
+    asked = {"property_id": path.property_id, "as_of": query.as_of}
     with services(current_app).database.reading(caller().tenant_id) as reading:
         evidence = _evidence(reading, asked)
     body = {
-        "property_id": property_id,
+        "property_id": path.property_id,
         "as_of": asked["as_of"],
         "fields": {field: _answer(evidence, field) for field, promise in FIELDS.items() if evidence.row(promise) is not None},
         "sales": [
@@ -42,20 +45,33 @@ def whole(property_id: UUID) -> Response:
             for sale in evidence.sales
         ],
     }
+    disclose("owner and mailing address in provenance")
     return json_response(body)
 
 
-@provenance.get("/<field>")
-def one(property_id: UUID, field: str) -> Response:
-    """One field of one property with where it comes from."""
+class FieldPath(PropertyPath):
+    """Which field of which property."""
+
+    field: str = Field(description="name of the field, such as bedroom_count", json_schema_extra={"example": "bedroom_count"})
+
+
+@provenance.read("/<field>", answer=FieldProvenanceAnswer, role="analyst")
+def one(path: FieldPath, query: AsOfQuery) -> Response:
+    """One field of one property with the file, row and cells that say it, the rules applied, the batch, the gate's verdict and the trust.
+
+    What the owner's fields say is personal data: the read is audited.
+    """
+    field = path.field
     if field not in FIELDS:
         raise not_found()
-    asked = {"property_id": property_id, **parameters.read(as_of=parameters.moment)}
+    asked = {"property_id": path.property_id, "as_of": query.as_of}
     with services(current_app).database.reading(caller().tenant_id) as reading:
         evidence = _evidence(reading, asked)
     if evidence.row(FIELDS[field]) is None:
         raise not_found()
-    return json_response({"property_id": property_id, "as_of": asked["as_of"], **_answer(evidence, field)})
+    if field in PERSONAL_FIELDS:
+        disclose(f"{field} in provenance")
+    return json_response({"property_id": path.property_id, "as_of": asked["as_of"], **_answer(evidence, field)})
 
 
 def _evidence(reading: Reading, asked: dict[str, Any]) -> Evidence:
@@ -80,6 +96,7 @@ def _answer(evidence: Evidence, field: str) -> dict[str, Any]:
         # The same field may be copied from one source and parsed out of another: the record's own word goes first.
         "made": origin["source"]["made"] if origin["source"] else column.made,
         "made_from": column.made_from,
+        **NOTHING,
         **origin,
         "trust_pct": _trust_pct(evidence, field),
         "conflicts": [evidence.conflict(conflict) for conflict in evidence.conflicts if conflict["field_name"] == field],

@@ -12,9 +12,16 @@ from uuid import UUID
 from flask import Flask
 from werkzeug.security import generate_password_hash
 
-from api.auth import KeySet, Verifier, fetch_jwks
+from api.api_keys import ApiKeys
+from api.audit import Audit
+from api.auth import Verifier
+from api.cache import ResponseCache
+from api.cors import Cors, origins_of
 from api.cursors import Cursors
 from api.database import Database
+from api.keys import KeySet, fetch_jwks
+from api.limits import Limiter
+from api.versions import Versions
 from estate.errors import SettingError
 from estate.settings import Settings, Tenant
 
@@ -24,15 +31,26 @@ _HASH = re.compile(r"(scrypt|pbkdf2):[^$]+\$[^$]+\$[0-9a-f]+")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Database, keys, cursors and tenants of one application."""
+    """What one application reads from and writes to. Nothing is opened before the first request."""
 
     settings: Settings
     tenants: dict[str, Tenant]
     database: Database
     verifier: Verifier
     cursors: Cursors
+    limiter: Limiter
+    cache: ResponseCache
+    versions: Versions
+    audit: Audit
+    cors: Cors
     docs_passwords: dict[str, str]
     absent_password: str
+
+    def close(self) -> None:
+        """Write what waits to be written, and give back what was opened."""
+        self.audit.close()
+        self.versions.close()
+        self.database.close()
 
     def docs_url(self, tenant_id: UUID) -> str | None:
         """Where the tenant's Data Docs begin; None for a tenant that is not listed."""
@@ -50,12 +68,18 @@ def install(app: Flask, settings: Settings, tenants: dict[str, Tenant]) -> None:
     """Check the settings that the API needs and make what they describe. Raises SettingError with the setting's name."""
     _check(settings)
     keys = KeySet(lambda: fetch_jwks(settings.jwks_url))
+    database = Database(settings.api_database_url)
     app.extensions[_EXTENSION] = Services(
         settings=settings,
         tenants=tenants,
-        database=Database(settings.api_database_url),
-        verifier=Verifier(settings.jwt_issuer, settings.jwt_audience, keys),
+        database=database,
+        verifier=Verifier(settings.jwt_issuer, settings.jwt_audience, keys, ApiKeys(database)),
         cursors=Cursors(settings.cursor_secret),
+        limiter=Limiter(settings.redis_url, {tenant.tenant_id: tenant.limits for tenant in tenants.values()}),
+        cache=ResponseCache(settings.redis_url),
+        versions=Versions(settings.api_database_url, settings.code_version),
+        audit=Audit(settings.api_database_url),
+        cors=Cors(origins_of(settings.cors_origins)),
         docs_passwords=_passwords(settings, tenants),
         # Checked for users who do not exist, so that they take as long to refuse as those who do.
         absent_password=generate_password_hash(settings.cursor_secret),

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from estate.api_key import ROLES
 from local import issuer, servers, supervision
 from local.environment import environment, process_environment
 from local.layout import layout
@@ -59,12 +60,13 @@ def status() -> None:
 
 @main.command()
 @click.argument("tenant")
-def token(tenant: str) -> None:
-    """Print an access token of the API for TENANT."""
+@click.argument("role", type=click.Choice(ROLES), default="viewer")
+def token(tenant: str, role: str) -> None:
+    """Print an access token of the API for TENANT, as ROLE."""
     known = tenants()
     if tenant not in known:
         raise click.BadParameter(f"no tenant {tenant}; there are {', '.join(known)}")
-    click.echo(issuer.token(layout(), known[tenant].tenant_id, subject=f"local:{tenant}"))
+    click.echo(issuer.token(layout(), known[tenant].tenant_id, subject=f"local:{tenant}", roles=(role,)))
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -55,6 +55,8 @@ def platform_variables(machine: Layout, database: str = "estate", bucket: str = 
         "ESTATE_LINEAGE_FILE": str(machine["lineage"] / "events.jsonl"),
         "ESTATE_MARQUEZ_URL": os.environ.get("ESTATE_MARQUEZ_URL", ""),
         "ESTATE_DOCS_BASE_URL": machine.url("api") + "/data-docs",
+        "ESTATE_AIRFLOW_BASE_URL": machine.url("airflow"),
+        **{name: os.environ.get(name, "") for name in ("ESTATE_CORS_ORIGINS", "ESTATE_OTLP_ENDPOINT", "ESTATE_SENTRY_DSN")},
         "ESTATE_JWT_ISSUER": ISSUER,
         "ESTATE_JWT_AUDIENCE": AUDIENCE,
         "ESTATE_JWKS_URL": (machine["keys"] / "jwks.json").as_uri(),

@@ -29,8 +29,8 @@ def ensure_key(machine: Layout) -> None:
     public.write_text(json.dumps({"keys": [jwk]}))
 
 
-def token(machine: Layout, tenant_id: uuid.UUID, subject: str, roles: tuple[str, ...] = ("reader",)) -> str:
-    """An RS256 access token (RFC 9068) for `tenant_id`, valid for twelve hours."""
+def token(machine: Layout, tenant_id: uuid.UUID, subject: str, roles: tuple[str, ...] = ("viewer",)) -> str:
+    """An RS256 access token (RFC 9068) for `tenant_id` with these roles (estate.api_key.ROLES), valid for twelve hours."""
     ensure_key(machine)
     key = serialization.load_pem_private_key((machine["keys"] / "private.pem").read_bytes(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):

@@ -16,7 +16,7 @@ from redis.retry import Retry
 from estate import lineage_forwarder
 from local import postgres
 from local.environment import S3_KEY_ID, airflow_variables, database_url, platform_variables
-from local.layout import Layout, write_private
+from local.layout import ROOT, Layout, write_private
 
 STORES = ("postgres", "redis", "s3")
 _PYTHON = [sys.executable, "-m"]
@@ -65,8 +65,8 @@ def services(machine: Layout) -> list[Program]:
         Program("airflow", "Airflow UI and REST", "airflow", [*_PYTHON, "airflow", "api-server"],
                 lambda: _airflow_health(machine, "metadatabase") and _is_warm(machine), airflow),
         Program("api", "API", "api", [
-            *_PYTHON, "gunicorn", "--bind", f"127.0.0.1:{machine.ports['api']}", "--worker-class", "gthread", "--workers", "2",
-            "--threads", "8", "--worker-tmp-dir", str(machine["api"]), "api:create_app()",
+            *_PYTHON, "gunicorn", "--config", str(ROOT / "api" / "gunicorn_conf.py"), "--bind", f"127.0.0.1:{machine.ports['api']}",
+            "--worker-tmp-dir", str(machine["api"]),
         ], lambda: _answers(machine.url("api") + "/health/ready", 200), api),
     ]  # fmt: skip
 

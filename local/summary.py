@@ -90,16 +90,16 @@ def _values(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _property(machine: Layout, progress: Progress, tenant: Tenant, property_id: str) -> list[str]:
-    """Ask the API for one property and its provenance, and print what it says."""
+    """Ask the API for one property, its value and its provenance, and print what it says."""
     address = f"{machine.url('api')}/api/v1/properties/{property_id}"
-    headers = {"Authorization": f"Bearer {issuer.token(machine, tenant.tenant_id, 'local:demo')}"}
-    answers = [requests.get(url, headers=headers, timeout=30) for url in (address, f"{address}/provenance")]
+    headers = {"Authorization": f"Bearer {issuer.token(machine, tenant.tenant_id, 'local:demo', ('analyst',))}"}
+    answers = [requests.get(address + below, headers=headers, timeout=30) for below in ("", "/valuation", "/provenance")]
     if wrong := [f"{answer.url} answered {answer.status_code}: {answer.text[:300]}" for answer in answers if not answer.ok]:
         return wrong
-    whole, provenance = (answer.json() for answer in answers)
+    whole, value, provenance = (answer.json() for answer in answers)
     progress.console.rule(f"[bold]one property, whole[/bold] ({property_id})", align="left", style="dim")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for title, text in (*_described(whole), *_explained(whole["value"]), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
+    for title, text in (*_described(whole), *_explained(value), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
         table.add_row(f"[dim]{title}[/dim]", escape(text))
     progress.console.print(table)
     return []
@@ -190,7 +190,8 @@ def _addresses(machine: Layout, progress: Progress, example: tuple[Tenant, str] 
             print_line(f"Model      {docs}/{model['page_key']}  ({about}; {judged})")
     tenant, property_id = example or (next(iter(tenants().values())), "")
     address = f"{machine.url('api')}/api/v1/properties" + (f"/{property_id}" if property_id else "")
-    print_line(f'API        curl -H "Authorization: Bearer $(make -s token TENANT={tenant.slug})" {address}')
+    print_line(f"API        {machine.url('api')}/docs  (Authorize with what `make -s token TENANT={tenant.slug} ROLE=analyst` prints)")
+    print_line(f'           curl -H "Authorization: Bearer $(make -s token TENANT={tenant.slug})" {address}')
     print_line("stop       make down")
 
 

@@ -23,7 +23,7 @@ CODE = sorted(
 ALL_CODE = [*CODE, *sorted((ROOT / "tests").rglob("*.py"))]
 QUERIES = sorted((ROOT / "sql" / "queries").glob("*.sql"))
 MODEL_DAGS = {"model_training", "model_backtest", "model_promotion", "model_drift"}
-DAGS = {*STAGES, "hazard_layer", "property_pipeline", "quarantine_replay", "sale_decision", *MODEL_DAGS}
+DAGS = {*STAGES, "audit_retention", "hazard_layer", "property_pipeline", "quarantine_replay", "sale_decision", *MODEL_DAGS}
 # Published tables, the layers' pieces, which pass a gate of their own when a layer is loaded, and the ratio study of a model,
 # which decides whether the model is promoted.
 GATED = [name for name, promise in CONTRACTS.items() if promise.kind == "published"] + [
@@ -204,6 +204,8 @@ def test_forms_offer_tenants_and_sources_to_choose_from(parsed, monkeypatch):
         assert all(param["title"] and param["described"] for param in params.values()), name
         if name == "model_drift":
             assert said["tasks"] == sorted(tenants()), "a daily run has no form; every tenant has its own task"
+        elif name == "audit_retention":
+            assert params == {}, "a daily run has no form; it works through every tenant"
         elif name != "hazard_layer":
             assert params["tenant"]["enum"] == sorted(tenants())
         if name in {"ingest", "property_pipeline"}:

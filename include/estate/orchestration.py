@@ -369,3 +369,15 @@ def record_decision() -> str:
         return str(decide(tenant, *words, run_id=_run_name(context)))
     except ValueError as refusal:
         raise AirflowFailException(str(refusal)) from None
+
+
+def audit_retention() -> None:
+    """The one task that deletes what the audit has kept long enough; returns rows deleted by tenant."""
+
+    @task(task_id="expire")
+    def expire() -> dict[str, int]:
+        from estate.retention import expire_audit
+
+        return expire_audit()
+
+    expire()

@@ -6,6 +6,7 @@ import tomllib
 import uuid
 from functools import cache
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from estate.errors import SettingError
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# What the API counts by the minute: requests of one class by one subject, all requests of one subject, all of a tenant's subjects.
+LimitName = Literal["read", "search", "compute", "export", "subject", "tenant"]
 
 
 class Tenant(BaseModel):
@@ -22,6 +26,13 @@ class Tenant(BaseModel):
     tenant_id: uuid.UUID
     slug: str = Field(pattern=r"^[a-z][a-z0-9-]{1,30}$")
     name: str
+    limits: dict[LimitName, Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]] = Field(
+        default_factory=dict, description="requests a minute that the API lets through; the defaults hold for those not named"
+    )
+
+    def __hash__(self) -> int:
+        """Of what identifies it: a dict has no hash."""
+        return hash(self.tenant_id)
 
 
 class Settings(BaseSettings):
@@ -43,9 +54,14 @@ class Settings(BaseSettings):
     marquez_url: str = Field(default="", description="Marquez; empty to keep lineage in the file only")
     lineage_file: Path = Field(default=ROOT / ".estate" / "lineage" / "events.jsonl", description="file that keeps every lineage event")
     docs_base_url: str = Field(default="http://127.0.0.1:18000/data-docs", description="address under which Data Docs are served")
+    airflow_base_url: str = Field(default="http://127.0.0.1:18080", description="address under which people find Airflow")
     jwt_issuer: str = Field(default="", description="issuer that access tokens must name; needed by the API only")
     jwt_audience: str = Field(default="real-estate-os", description="audience that access tokens must name")
     jwks_url: str = Field(default="", description="JWKS of the issuer: https://… or file://…; needed by the API only")
+    cors_origins: str = Field(
+        default="",
+        description="other origins whose pages may call the API from a browser, comma-separated (https://app.example.com); empty for none",
+    )
     cursor_secret: str = Field(default="", description="secret of at least 32 characters that signs page cursors; needed by the API only")
     docs_passwords_file: Path | None = Field(
         default=None, description="JSON file, tenant slug -> werkzeug password hash, for reading Data Docs; without it nobody reads them"
@@ -54,6 +70,10 @@ class Settings(BaseSettings):
         default="https://hazards.fema.gov/arcgis/rest/services/public/NFHL/MapServer/28",
         description="FEMA National Flood Hazard Layer, flood zones",
     )
+    otlp_endpoint: str = Field(
+        default="", description="OpenTelemetry collector (http://… or https://…) for the API's spans; empty for none"
+    )
+    sentry_dsn: str = Field(default="", description="Sentry project that the API's errors are sent to; empty for none")
 
 
 @cache
@@ -78,4 +98,6 @@ def tenants() -> dict[str, Tenant]:
         raise SettingError(f"ESTATE_TENANTS_FILE: {path} does not exist; copy local/tenants.toml") from None
     except (tomllib.TOMLDecodeError, KeyError, ValidationError) as error:
         raise SettingError(f"ESTATE_TENANTS_FILE: {path} is not a list of [[tenant]] tables: {error}") from None
+    if any(not tenant.tenant_id.int for tenant in found):
+        raise SettingError(f"ESTATE_TENANTS_FILE: {path} lists the nil UUID, which stands for no tenant; choose a random one")
     return {tenant.slug: tenant for tenant in found}

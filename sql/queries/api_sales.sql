@@ -1,11 +1,19 @@
--- The current sales of one property of the current tenant, each with what is found of it over the whole market, or, before anything is,
--- with what its own record says (decided_by is null then). The literals let the partial indexes serve. Parameters: property_id.
+-- The current sales of one property of the current tenant, newest first, each with what is found of it over the whole market, or, before
+-- anything is, with what its own record says (decided_by is null then), and the file it was read from. The literals let the partial
+-- indexes serve. Parameters: property_id, after_date and after_id (keyed_date and sale_id of the last sale of the page before; null = from
+-- the start), page_size (null = all).
 SELECT sale.sale_id, sale.snapshot_id, sale.row_number, sale.source_name, sale.sale_price_usd, sale.sale_date, sale.recording_date,
        sale.document_number, coalesce(found.is_arms_length, sale.is_arms_length) AS is_arms_length,
-       coalesce(found.exclusion_reasons, sale.exclusion_reasons) AS exclusion_reasons, found.decided_by, sale.publication_id
+       coalesce(found.exclusion_reasons, sale.exclusion_reasons) AS exclusion_reasons, found.decided_by, sale.publication_id,
+       sale.published_at, snapshot.file_name, snapshot.snapshot_sha256, snapshot.vintage_date, snapshot.batch_id,
+       coalesce(sale.sale_date::text, '') AS keyed_date
 FROM normalize.sale AS sale
 LEFT JOIN score.sale_validation AS found
   ON found.property_id = sale.property_id AND found.sale_id = sale.sale_id AND found.superseded_at = 'infinity'
+LEFT JOIN ingest.snapshot AS snapshot ON snapshot.snapshot_id = sale.snapshot_id
 WHERE sale.property_id = %(property_id)s
   AND sale.superseded_at = 'infinity'
+  AND (%(after_id)s::uuid IS NULL OR coalesce(sale.sale_date::text, '') < %(after_date)s::text
+       OR (coalesce(sale.sale_date::text, '') = %(after_date)s::text AND sale.sale_id > %(after_id)s::uuid))
 ORDER BY sale.sale_date DESC NULLS LAST, sale.sale_id
+LIMIT %(page_size)s

@@ -108,7 +108,7 @@ def make_app(api_settings: Callable[..., Settings]) -> Iterator[Callable[..., Fl
 
     yield make
     for app in made:
-        app.extensions["real-estate-os"].database.close()
+        app.extensions["real-estate-os"].close()
 
 
 @pytest.fixture
@@ -142,6 +142,7 @@ def get(make_app: Callable[..., Flask], settings_env: Settings, landed: Batch, m
     """GET below /api/v1/properties, of what `landed` published."""
     kept = ("api_database_url", "redis_url", "s3_endpoint_url", "s3_bucket", "s3_access_key_id", "s3_secret_access_key")
     client = make_app(**{name: getattr(settings_env, name) for name in kept}).test_client()
+    # An analyst, because provenance is read by analysts.
     return lambda path, tenant=HARBORVIEW, **query: client.get(
-        f"/api/v1/properties{path}", headers=bearer(make_token(tenant)), query_string=query
+        f"/api/v1/properties{path}", headers=bearer(make_token(tenant, roles=["analyst"])), query_string=query
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from jwt.algorithms import RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 ISSUER = "https://issuer.test/realms/estate"
 AUDIENCE = "real-estate-os"
@@ -16,10 +17,16 @@ DOCS_PASSWORDS = {"lakeside": "lake secret", "harborview": "harbor secret"}
 NOWHERE = "postgresql://estate_api@127.0.0.1:1/absent"  # nothing listens on port 1
 
 
-def jwks_of(**keys: RSAPrivateKey) -> bytes:
+def jwks_of(**keys: RSAPrivateKey | EllipticCurvePrivateKey) -> bytes:
     """A JWKS with these private keys' public halves, by key id."""
-    entries = [{**json.loads(RSAAlgorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig", "alg": "RS256"} for kid, key in keys.items()]
-    return json.dumps({"keys": entries}).encode()
+    return json.dumps({"keys": [jwk_of(kid, key) for kid, key in keys.items()]}).encode()
+
+
+def jwk_of(kid: str, key: RSAPrivateKey | EllipticCurvePrivateKey) -> dict[str, str]:
+    """The public half of a private key as the issuer publishes it."""
+    if isinstance(key, RSAPrivateKey):
+        return {**json.loads(RSAAlgorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig", "alg": "RS256"}
+    return {**json.loads(ECAlgorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig", "alg": "ES256"}
 
 
 def bearer(token: str) -> dict[str, str]:

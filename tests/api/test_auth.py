@@ -12,20 +12,30 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_curve_key
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from flask import Flask
 from flask.testing import FlaskClient
 from issuer import AUDIENCE, HARBORVIEW, ISSUER, LAKESIDE, bearer, jwks_of
 
-from api.auth import KeySet, TokenRefused, Verifier
+from api.auth import TokenRefused, Verifier
+from api.keys import KeySet
 
 NOW = int(time.time())
 
 
+@pytest.fixture(scope="module")
+def curve_key() -> EllipticCurvePrivateKey:
+    return generate_curve_key(SECP256R1())
+
+
 @pytest.fixture
-def verifier(signing_key: RSAPrivateKey) -> Verifier:
-    return Verifier(ISSUER, AUDIENCE, KeySet(lambda: jwks_of(k1=signing_key)))
+def verifier(signing_key: RSAPrivateKey, curve_key: EllipticCurvePrivateKey) -> Verifier:
+    return Verifier(ISSUER, AUDIENCE, KeySet(lambda: jwks_of(k1=signing_key, c1=curve_key)))
 
 
 def part(content: Any) -> str:
@@ -44,7 +54,39 @@ CLAIMS = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": NOW + 3000, "tena
 
 def test_a_sound_token_names_its_tenant_and_subject(verifier: Verifier, make_token: Callable[..., str]) -> None:
     caller = verifier.caller(f"Bearer {make_token(HARBORVIEW, sub='grace')}")
-    assert (caller.tenant_id, caller.subject) == (HARBORVIEW, "grace")
+    assert (caller.tenant_id, caller.subject, caller.credential) == (HARBORVIEW, "grace", "token")
+
+
+def test_a_token_signed_on_the_curve_is_as_good(
+    verifier: Verifier, curve_key: EllipticCurvePrivateKey, make_token: Callable[..., str]
+) -> None:
+    token = make_token(HARBORVIEW, key=curve_key, alg="ES256", headers={"kid": "c1"})
+    assert verifier.caller(f"Bearer {token}").tenant_id == HARBORVIEW
+
+
+@pytest.mark.parametrize(
+    ("claims", "roles"),
+    [
+        ({}, {"viewer"}),
+        ({"roles": ["analyst"]}, {"analyst"}),
+        ({"roles": ["admin", "viewer", "reader", 7, None, ["analyst"]]}, {"admin", "viewer"}),
+        ({"roles": ["Admin", " analyst", "superuser"]}, {"viewer"}),
+        ({"roles": "admin"}, {"viewer"}),
+        ({"roles": {"admin": True}}, {"viewer"}),
+        ({"scope": "openid admin", "scp": ["admin"], "groups": ["admin"]}, {"viewer"}),
+        ({"realm_access": {"roles": ["default-roles-estate", "offline_access", "analyst"]}}, {"analyst"}),
+        ({"resource_access": {AUDIENCE: {"roles": ["admin"]}, "account": {"roles": ["manage-account"]}}}, {"admin"}),
+        ({"resource_access": {"account": {"roles": ["admin"]}, "another": {"roles": ["analyst"]}}}, {"viewer"}),
+        ({"roles": ["viewer"], "realm_access": {"roles": ["analyst"]}}, {"viewer", "analyst"}),
+        ({"realm_access": ["admin"], "resource_access": "admin"}, {"viewer"}),
+        ({"realm_access": {"roles": None}, "resource_access": {AUDIENCE: ["admin"]}}, {"viewer"}),
+    ],
+    ids=str,
+)
+def test_roles_are_those_we_know_from_the_places_where_issuers_write_them(
+    verifier: Verifier, make_token: Callable[..., str], claims: dict[str, Any], roles: set[str]
+) -> None:
+    assert verifier.caller(f"Bearer {make_token(**claims)}").roles == roles
 
 
 @pytest.mark.parametrize(
@@ -57,6 +99,7 @@ def test_a_sound_token_names_its_tenant_and_subject(verifier: Verifier, make_tok
         {"nbf": timedelta(seconds=5)},
         {"typ": "Bearer"},
         {"exp": NOW + 3000.5},
+        {"exp": 10**300},
     ],
     ids=str,
 )
@@ -90,6 +133,11 @@ def test_what_the_standard_allows_is_accepted(verifier: Verifier, make_token: Ca
         {"sub": None},
         {"sub": ""},
         {"sub": 7},
+        {"sub": "a\x00b"},
+        {"sub": "a\nb"},
+        {"sub": "\ud800"},
+        {"sub": "a" * 256},
+        {"sub": "key/0123/nightly export"},
         {"typ": "ID"},
         {"typ": "Refresh"},
         {"tenant": None},
@@ -97,6 +145,7 @@ def test_what_the_standard_allows_is_accepted(verifier: Verifier, make_token: Ca
         {"tenant": [str(LAKESIDE)]},
         {"tenant": {"id": str(LAKESIDE)}},
         {"tenant": 7},
+        {"tenant": "00000000-0000-0000-0000-000000000000"},
         {"tenant": "lakeside"},
         {"tenant": f"{{{LAKESIDE}}}"},
         {"tenant": f"urn:uuid:{LAKESIDE}"},
@@ -119,6 +168,7 @@ def test_what_the_standard_allows_is_accepted(verifier: Verifier, make_token: Ca
         {"headers": {"crit": ["exp"]}},
         {"headers": {"b64": False, "crit": ["b64"]}},
         {"headers": {"zip": "DEF"}},
+        {"headers": {"kid": "c1"}},
         {"alg": "RS384"},
         {"alg": "RS512"},
         {"alg": "PS256"},
@@ -128,6 +178,46 @@ def test_what_the_standard_allows_is_accepted(verifier: Verifier, make_token: Ca
 def test_a_token_that_is_not_exactly_ours_is_refused(verifier: Verifier, make_token: Callable[..., str], changes: dict[str, Any]) -> None:
     with pytest.raises(TokenRefused):
         verifier.caller(f"Bearer {make_token(**changes)}")
+
+
+@pytest.mark.parametrize(
+    ("kid", "alg", "signer"),
+    [
+        ("k1", "ES256", "rsa"),
+        ("c1", "ES256", "rsa"),
+        ("c1", "RS256", "rsa"),
+        ("c1", "RS256", "curve"),
+        ("k1", "RS256", "curve"),
+        ("k1", "ES256", "curve"),
+        ("c1", "ES256K", "curve"),
+        ("c1", "ES384", "curve"),
+        ("k1", ["RS256"], "rsa"),
+        ("k1", None, "rsa"),
+        ("k1", {"RS256": 1}, "rsa"),
+        ("k1", "rs256", "rsa"),
+    ],
+)
+def test_the_key_decides_on_the_algorithm_and_the_token_must_say_the_same(
+    verifier: Verifier, signing_key: RSAPrivateKey, curve_key: EllipticCurvePrivateKey, kid: str, alg: Any, signer: str
+) -> None:
+    def signed(kid: str, alg: Any) -> str:
+        body = f"{part({'alg': alg, 'kid': kid, 'typ': 'at+jwt'})}.{part(CLAIMS)}"
+        if signer == "rsa":
+            signature = jwt.algorithms.RSAAlgorithm(SHA256).sign(body.encode(), signing_key)
+        else:
+            signature = jwt.algorithms.ECAlgorithm(SHA256).sign(body.encode(), curve_key)
+        return f"Bearer {body}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+    assert verifier.caller(signed(*(("k1", "RS256") if signer == "rsa" else ("c1", "ES256"))))
+    with pytest.raises(TokenRefused):
+        verifier.caller(signed(kid, alg))
+
+
+@pytest.mark.parametrize("signature", [b"\0" * 64, b"", b"\0" * 63 + b"\1", b"\xff" * 64, b"\0" * 128])
+def test_a_signature_of_nothing_verifies_nothing_on_the_curve(verifier: Verifier, signature: bytes) -> None:
+    body = f"{part({'alg': 'ES256', 'kid': 'c1', 'typ': 'at+jwt'})}.{part(CLAIMS)}"
+    with pytest.raises(TokenRefused):
+        verifier.caller(f"Bearer {body}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}")
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "nOnE", "NONE", ""])

@@ -18,10 +18,15 @@ from api import create_app
 from api.database import POOL_TIMEOUT_S
 from api.edge import BASIC_ENDPOINTS, OPEN_ENDPOINTS
 from api.problems import KINDS
+from api.resource import ROUTES
 from estate.errors import SettingError
 from estate.settings import Settings
 
-SAMPLE = {"property_id": str(uuid.UUID(int=5)), "field": "year_built", "name": "not-found", "tenant_slug": "lakeside", "path": "index.html"}
+SAMPLE = {
+    "property_id": str(uuid.UUID(int=5)), "field": "year_built", "name": "not-found", "tenant_slug": "lakeside", "path": "index.html",
+    "market_area": "50010", "batch_id": "roll-1", "layer_id": "1", "quarantine_id": str(uuid.UUID(int=6)), "table": "normalize.property",
+    "model_id": "19169-2026-01-01-abcdefabcdef", "landing_id": str(uuid.UUID(int=7)),
+}  # fmt: skip
 
 
 def addresses(app: Flask) -> dict[str, str]:
@@ -34,7 +39,7 @@ def addresses(app: Flask) -> dict[str, str]:
 def test_every_route_but_the_short_open_list_refuses_a_stranger(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     found = addresses(app)
-    assert set(found) == OPEN_ENDPOINTS | BASIC_ENDPOINTS | {"properties.page", "properties.one", "provenance.whole", "provenance.one"}
+    assert set(found) == OPEN_ENDPOINTS | BASIC_ENDPOINTS | set(ROUTES)
     client = app.test_client()
     for endpoint, address in found.items():
         for method in ("GET", "HEAD"):
@@ -43,7 +48,9 @@ def test_every_route_but_the_short_open_list_refuses_a_stranger(make_app: Callab
             if answer.status_code == 401:
                 scheme = "Basic" if endpoint in BASIC_ENDPOINTS else "Bearer"
                 assert answer.headers["WWW-Authenticate"].startswith(scheme)
-    assert {"health.live", "health.ready", "problems.explain"} == OPEN_ENDPOINTS
+    assert {
+        "health.live", "health.ready", "problems.explain", "telemetry.exposition", "document.openapi", "document.page", "document.asset",
+    } == OPEN_ENDPOINTS  # fmt: skip
 
 
 def test_a_route_added_later_is_closed_unless_listed(make_app: Callable[..., Flask]) -> None:
@@ -110,7 +117,7 @@ def test_a_fault_of_ours_tells_nothing_about_itself(make_app: Callable[..., Flas
 def test_an_answer_is_kept_by_nobody_and_read_as_what_it_is(detached: FlaskClient, make_token: Callable[..., str]) -> None:
     for answer in (detached.get("/health/live"), detached.get("/api/v1/properties"), detached.get("/x", headers=bearer(make_token()))):
         assert answer.headers["Cache-Control"] == "private, no-store"
-        assert answer.headers["Vary"] == "Authorization"
+        assert {name.strip() for name in answer.headers["Vary"].split(",")} == {"Authorization", "Accept-Encoding"}
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 

@@ -6,15 +6,20 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 import world
 from flask.testing import FlaskClient
 from issuer import LAKESIDE, bearer
+from psycopg.types.json import Jsonb
 
 from api.evidence import TABLES
+from api.personal import PERSONAL_FIELDS
 from api.provenance import FIELDS
+from api.provenance_parts import FieldProvenanceAnswer, ProvenanceAnswer
 from estate.ingest.declaration import source
 from estate.provenance.trust import MADE, SYNTHETIC_CAP, TRACED_FIELDS
+from tests.servers import Database
 
 pytestmark = pytest.mark.servers
 
@@ -23,9 +28,13 @@ pytestmark = pytest.mark.servers
 def ask(client: FlaskClient, make_token: Callable[..., str], properties_of: dict[uuid.UUID, list[uuid.UUID]]) -> Callable[..., Any]:
     """The provenance of the numbered property (the first is 1) of Lakeside, or of one of its fields."""
 
-    def get(number: int, field: str = "", **query: str) -> Any:
+    def get(number: int, field: str = "", *, role: str = "analyst", request_id: str = "ours", **query: str) -> Any:
         path = f"/api/v1/properties/{properties_of[LAKESIDE][number - 1]}/provenance{'/' if field else ''}{field}"
-        return client.get(path, headers=bearer(make_token()), query_string=query)
+        headers = {**bearer(make_token(roles=[role])), "X-Request-ID": request_id}
+        answer = client.get(path, headers=headers, query_string=query)
+        if answer.status_code == 200:
+            (FieldProvenanceAnswer if field else ProvenanceAnswer).model_validate_json(answer.data)
+        return answer
 
     return get
 
@@ -187,3 +196,64 @@ def test_no_two_tables_promise_a_value_of_one_name() -> None:
 )
 def test_a_field_that_is_not_promised_is_not_found(ask: Callable[..., Any], field: str) -> None:
     assert ask(1, field).status_code == 404
+
+
+# Who may read it
+
+
+@pytest.fixture
+def written(database: Database) -> Callable[[str], list[tuple[str, str]]]:
+    """What the audit has of a request."""
+
+    def read(request_id: str) -> list[tuple[str, str]]:
+        with psycopg.connect(database.superuser_url) as connection:
+            return connection.execute("SELECT action, what FROM platform.audit WHERE request_id = %s", (request_id,)).fetchall()
+
+    return read
+
+
+@pytest.mark.parametrize("field", ["", "bedroom_count", "owner_name"])
+def test_a_viewer_is_refused(ask: Callable[..., Any], field: str) -> None:
+    answer = ask(1, field, role="viewer")
+    assert (answer.status_code, answer.json["type"]) == (403, "/problems/forbidden")
+    assert "owner of" not in answer.text
+
+
+@pytest.mark.parametrize("role", ["analyst", "admin"])
+def test_an_answer_that_names_the_owner_is_written_down_and_kept_by_nobody(
+    ask: Callable[..., Any], written: Callable[[str], list[tuple[str, str]]], role: str
+) -> None:
+    for field, what in (("", "owner and mailing address in provenance"), *((name, f"{name} in provenance") for name in PERSONAL_FIELDS)):
+        request_id = f"whose-{role}-{field}"
+        answer = ask(1, field, role=role, request_id=request_id)
+        assert answer.status_code == 200
+        assert "ETag" not in answer.headers
+        assert written(request_id) == [("personal_read", what)]
+    assert ask(1, "owner_name", role=role).json["value"] == f"owner of {LAKESIDE}"
+
+
+def test_any_other_field_names_nobody_and_is_not_written_down(
+    ask: Callable[..., Any], written: Callable[[str], list[tuple[str, str]]]
+) -> None:
+    for field in sorted(set(FIELDS) - set(PERSONAL_FIELDS)):
+        answer = ask(1, field, request_id="other")
+        assert answer.status_code == 200, field
+        assert "owner of" not in answer.text, field
+    assert written("other") == []
+
+
+def test_a_cell_that_names_the_owner_is_shown_for_the_owner_alone(ask: Callable[..., Any], database: Database) -> None:
+    """A file may say a thing and its owner in one column."""
+    alike = {"record": 0, "rules": [], "made": "parsed", "agreement": "sole"}
+    steps = {"owner_name": {**alike, "columns": ["Address"]}, "situs_raw": {**alike, "columns": ["Address", "PIN"]}}
+    change = "UPDATE provenance.derivation SET fields = fields || %s WHERE tenant_id = %s"
+    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
+        before = connection.execute("SELECT fields FROM provenance.derivation WHERE tenant_id = %s", (LAKESIDE,)).fetchone()
+        assert before is not None
+        connection.execute(change, (Jsonb(steps), LAKESIDE))
+        try:
+            owner, situs = ask(1, "owner_name").json["source"], ask(1, "situs_raw").json["source"]
+        finally:
+            connection.execute("UPDATE provenance.derivation SET fields = %s WHERE tenant_id = %s", (Jsonb(before[0]), LAKESIDE))
+    assert owner["raw_values"] == {"Address": "1 Main St"}
+    assert (situs["columns"], situs["raw_values"]) == (["Address", "PIN"], {"PIN": "0001"})

@@ -51,10 +51,12 @@ def test_a_market_of_too_few_sales_gets_no_value_and_is_told_why(get: Callable[.
     )
     reasons = []
     for home in every_property(get):
-        value = get(f"/{home['property_id']}").json["value"]
+        said = get(f"/{home['property_id']}/valuation").json
+        value = said["value"]
         reasons.append(value["refusal_reason"])
+        assert said["refusal"]["reason"] == value["refusal_reason"]
         assert [value[name] for name in ("estimated_value_usd", "value_low_usd", "value_high_95_usd", "confidence_band")] == [None] * 4
-        assert (value["model"], value["comparables"], value["contributions"], value["counterfactuals"]) == (None, [], None, [])
+        assert (value["model"], said["comparables"], said["contributions"], said["counterfactuals"]) == (None, [], None, [])
     assert all(reasons)
     # What is wrong with the property itself goes before what is wrong with its market.
     assert reasons.count(TOO_FEW_SALES) > 100

@@ -40,14 +40,19 @@ def reader(make_app: Callable[..., Any], settings_env: Settings, sold: Batch) ->
 @pytest.fixture
 def get(reader: FlaskClient, make_token: Callable[..., str]) -> Callable[..., Any]:
     """GET below /api/v1/properties."""
-    return lambda path, **query: reader.get(f"/api/v1/properties{path}", headers=bearer(make_token()), query_string=query)
+    return lambda path, **query: reader.get(f"/api/v1/properties{path}", headers=bearer(make_token(roles=["analyst"])), query_string=query)
 
 
 @pytest.fixture
 def values(get: Callable[..., Any]) -> dict[str, dict[str, Any]]:
     """The values of some properties, each with all that explains it, by property."""
     homes = islice(every_property(get), LOOKED_AT)
-    return {home["property_id"]: get(f"/{home['property_id']}").json["value"] for home in homes}
+    return {home["property_id"]: valued(get(f"/{home['property_id']}/valuation").json) for home in homes}
+
+
+def valued(body: dict[str, Any]) -> dict[str, Any]:
+    """A value beside what explains it."""
+    return {**body["value"], **{name: body[name] for name in ("comparables", "contributions", "counterfactuals")}}
 
 
 def given(values: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -103,7 +108,7 @@ def test_a_refusal_carries_no_number_and_no_explanation(get: Callable[..., Any],
         ).fetchall()
     assert refused
     for (property_id,) in refused:
-        value = get(f"/{property_id}").json["value"]
+        value = valued(get(f"/{property_id}/valuation").json)
         assert value["refusal_reason"]
         assert [value[name] for name in ("estimated_value_usd", "value_low_usd", "value_high_95_usd", "confidence_band")] == [None] * 4
         assert (value["comparables"], value["contributions"], value["counterfactuals"]) == ([], None, [])

@@ -28,6 +28,12 @@ SHA256 = hashlib.sha256(b"roll").hexdigest()
 FLOOD_LAYER = 1
 MODEL = "19169-2026-01-01-abcdefabcdef"
 TABLES = tuple(promise.name for promise in CONTRACTS.values() if promise.kind == "published")
+EXPOSED = {"flood_zone": "AE", "is_in_sfha": True, "flood_score": 0.4, "composite_low": 0.2, "composite_high": 0.9}
+AT_RISK = {"risk_score_low": 20, "risk_score_high": 90, "risk_class": "undetermined", "unknown_hazard_count": 3}
+PROPERTY_TRUST = 0.71
+VALUATION_DATE = date(2026, 1, 10)
+FROM_COMPARABLES = {"estimated_value_usd": 1234567.5, "value_low_usd": 1200000, "value_high_usd": 1300000}
+REFUSAL = "fewer than three comparables"
 
 
 def named(tenant_id: uuid.UUID, name: str) -> uuid.UUID:
@@ -94,6 +100,7 @@ def _books(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
     _model(connection, tenant_id)
     for table in TABLES:
         _ledger(connection, tenant_id, table)
+    _kept_back(connection, tenant_id)
 
 
 def _ledger(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, table: str) -> None:
@@ -115,6 +122,17 @@ def _ledger(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, table: st
         )  # fmt: skip
 
 
+def _kept_back(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
+    """A row of the file that the gate kept back, with its owner."""
+    raw = {**dict(zip(HEADER, RAW_ROWS[2], strict=True)), "YrBuilt": "1066", "Owner": f"owner of {tenant_id}"}
+    put(
+        connection, "provenance.quarantine", tenant_id=tenant_id, quarantine_id=named(tenant_id, "kept back"), batch_id="roll-1",
+        table_name="ingest.record", row_key="roll|0003", row_number=3, raw_row=Jsonb(raw),
+        expectation="expect_column_values_to_be_between", field_name="year_built", reason="Nothing older stands.",
+        run_id="ingest/manual__1", quarantined_at=FIRST,
+    )  # fmt: skip
+
+
 def publication(table: str, at: datetime) -> int:
     """The number of the publication of `table` at that time; larger than a double holds exactly, as real ones are."""
     return (1 << 60) + 2 * TABLES.index(table) + (at == SECOND)
@@ -124,13 +142,19 @@ def _version(table: str, at: datetime = FIRST) -> dict[str, Any]:
     return {"publication_id": publication(table, at), "published_at": at}
 
 
+def cell_of(latitude: float, longitude: float) -> int:
+    """The grid cell in which the pipeline finds that place."""
+    return int((latitude + 90) * 100) * 100_000 + int((longitude + 180) * 100)
+
+
 def _property(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, property_id: uuid.UUID, number: int) -> None:
     of = {"tenant_id": tenant_id, "property_id": property_id}
     raw = RAW_ROWS[number - 1]
     described = {
         **of, "snapshot_ids": [1], "row_numbers": [number], "derivation_id": 1, "property_key": f"19169/{raw[0]}", "county_fips": "19169",
         "apn": raw[0], "apn_raw": raw[0], "situs_raw": raw[3], "situs_city": "Ames", "situs_zip": "50010", "latitude": float(raw[4]),
-        "longitude": float(raw[5]), "cell": number, "bedroom_count": float(raw[1]), "year_built": int(raw[2]) if raw[2] else None,
+        "longitude": float(raw[5]), "cell": cell_of(float(raw[4]), float(raw[5])),
+        "bedroom_count": float(raw[1]), "year_built": int(raw[2]) if raw[2] else None,
         "assessed_value_usd": 199999.5, "owner_name": f"owner of {tenant_id}",
     }  # fmt: skip
     if number == 1:
@@ -154,6 +178,7 @@ def _property(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, propert
         later = {"is_arms_length": False, "exclusion_reasons": ["short_term_flip", "high_price"]}
         put(connection, "score.sale_validation", **sale, **later, **_version("score.sale_validation", SECOND))
     _scored(connection, of, number)
+    _summarised(connection, described, number)
 
 
 def trust_pct(field: str) -> int:
@@ -164,18 +189,16 @@ def trust_pct(field: str) -> int:
 def _scored(connection: psycopg.Connection[Any], of: dict[str, Any], number: int) -> None:
     put(
             connection, "hazard.exposure", **of, **_version("hazard.exposure"),
-            flood_zone="AE", is_in_sfha=True, flood_probability_30y=0.26, flood_score=0.4,
-        flood_layer_id=FLOOD_LAYER, flood_feature_row=5, composite_low=0.2, composite_high=0.9,
+            **EXPOSED, flood_probability_30y=0.26, flood_layer_id=FLOOD_LAYER, flood_feature_row=5,
         unknown_hazards=["wildfire", "heat", "seismic"], uses_synthetic_layer=True,
     )  # fmt: skip
     put(
             connection, "score.risk", **of, **_version("score.risk"),
-            risk_score_low=20, risk_score_high=90, risk_class="undetermined",
-        dominant_hazard="flood", unknown_hazard_count=3,
+            **AT_RISK, dominant_hazard="flood",
     )  # fmt: skip
     put(
             connection, "provenance.trust", **of, **_version("provenance.trust"),
-            property_trust=0.71, field_trust_pct=[trust_pct(field) for field in TRACED_FIELDS],
+            property_trust=PROPERTY_TRUST, field_trust_pct=[trust_pct(field) for field in TRACED_FIELDS],
         confirmed_vintage_date=date(2026, 1, 1), traced_field_count=6,
         untraced_field_count=0, untraced_fields=[],
     )  # fmt: skip
@@ -189,21 +212,42 @@ def _scored(connection: psycopg.Connection[Any], of: dict[str, Any], number: int
         _valued(connection, of, 1234567.5, SECOND)
     elif number == 2:
         # Valued before there were models, and not since.
-        _value(connection, of, FIRST, method="comparables/1", estimated_value_usd=1234567.5, value_low_usd=1200000, value_high_usd=1300000)
+        _value(connection, of, FIRST, method="comparables/1", **FROM_COMPARABLES)
     else:
-        _value(connection, of, FIRST, method="comparables/1", comparable_count=0, refusal_reason="fewer than three comparables")
+        _value(connection, of, FIRST, method="comparables/1", comparable_count=0, refusal_reason=REFUSAL)
+
+
+def _summarised(connection: psycopg.Connection[Any], described: dict[str, Any], number: int) -> None:
+    """What the other tables say in one row: the first property was corrected, sold and valued anew, of the second the sale fell away."""
+    names = CONTRACTS["provenance.summary"].column_names
+    shown = {name: value for name, value in described.items() if name in names} | EXPOSED | AT_RISK
+    shown |= {"property_trust": PROPERTY_TRUST, "valuation_date": VALUATION_DATE}
+    sold = {"last_sale_price_usd": float(RAW_ROWS[number - 1][6] or 0), "last_sale_date": RAW_ROWS[number - 1][7]}
+    versions: list[dict[str, Any]] = [{**shown, "refusal_reason": REFUSAL}]
+    if number == 1:
+        first, second = ({**_interval(usd), "confidence_band": "high"} for usd in (1000000, 1234567.5))
+        versions = [{**shown, **first, "bedroom_count": 9}, {**shown, **second, **sold}]
+    elif number == 2:
+        versions = [{**shown, **FROM_COMPARABLES, **sold}, {**shown, **FROM_COMPARABLES}]
+    for place, version in enumerate(versions):
+        until = {"superseded_at": SECOND} if place + 1 < len(versions) else {}
+        put(connection, "provenance.summary", **version, **_version("provenance.summary", (FIRST, SECOND)[place]), **until)
+
+
+def _interval(usd: float) -> dict[str, float]:
+    return {"estimated_value_usd": usd, "value_low_usd": usd - 34567.5, "value_high_usd": usd + 65432.5}
 
 
 def _value(connection: psycopg.Connection[Any], of: dict[str, Any], at: datetime, **said: Any) -> None:
-    always = {"valuation_date": date(2026, 1, 10), "interval_level": 0.8, "comparable_count": 1}
+    always = {"valuation_date": VALUATION_DATE, "interval_level": 0.8, "comparable_count": 1}
     put(connection, "score.valuation", **of, **_version("score.valuation", at), **{**always, **said})
 
 
 def _valued(connection: psycopg.Connection[Any], of: dict[str, Any], usd: float, at: datetime, **until: datetime) -> None:
     """A value of the model with all that explains it: no contribution like another, and two changes that an owner could make."""
     _value(
-        connection, of, at, method="ensemble-1", model_id=MODEL, estimated_value_usd=usd, value_low_usd=usd - 34567.5,
-        value_high_usd=usd + 65432.5, value_low_95_usd=usd - 134567.25, value_high_95_usd=usd + 165432.5, confidence_band="high", **until,
+        connection, of, at, method="ensemble-1", model_id=MODEL, **_interval(usd), value_low_95_usd=usd - 134567.25,
+        value_high_95_usd=usd + 165432.5, confidence_band="high", **until,
     )  # fmt: skip
     steps = dict.fromkeys((f"{name}_adjustment_usd" for name in ADJUSTMENTS), 0)
     put(

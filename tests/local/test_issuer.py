@@ -9,9 +9,11 @@ from pathlib import Path
 
 import jwt
 import pytest
+from click.testing import CliRunner
 from jwt import PyJWKSet
 
 from local import issuer
+from local.__main__ import main
 from local.environment import AUDIENCE, ISSUER
 from local.layout import ANY_PORTS, Layout, layout
 
@@ -31,7 +33,17 @@ def verified(machine: Layout, token: str) -> dict[str, object]:
 
 def test_a_token_verifies_against_the_jwks_and_names_its_tenant(machine: Layout) -> None:
     claims = verified(machine, issuer.token(machine, TENANT, "local:lakeside"))
-    assert (claims["tenant_id"], claims["sub"], claims["roles"]) == (str(TENANT), "local:lakeside", ["reader"])
+    assert (claims["tenant_id"], claims["sub"], claims["roles"]) == (str(TENANT), "local:lakeside", ["viewer"])
+
+
+def test_a_token_carries_the_role_that_was_asked_for(machine: Layout) -> None:
+    assert verified(machine, issuer.token(machine, TENANT, "local:lakeside", ("analyst",)))["roles"] == ["analyst"]
+
+
+def test_a_role_that_the_api_does_not_know_is_refused_with_those_it_knows() -> None:
+    refused = CliRunner().invoke(main, ["token", "lakeside", "owner"])
+    assert refused.exit_code == 2
+    assert "'viewer', 'analyst', 'admin'" in refused.output
 
 
 def test_a_token_is_an_access_token_of_twelve_hours(machine: Layout) -> None:

@@ -33,7 +33,7 @@ SNAPSHOT = Contract(
     kind="record",
     grain="one immutable landed file",
     key=("tenant_id", "snapshot_id"),
-    index=(("tenant_id", "source_name", "snapshot_sha256"),),
+    index=(("tenant_id", "source_name", "snapshot_sha256"), ("tenant_id", "batch_id")),
     columns=(
         TENANT,
         key("snapshot_id", "integer", "number of the snapshot within the tenant"),

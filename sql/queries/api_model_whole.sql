@@ -1,0 +1,28 @@
+-- One model of the current tenant, with whether it serves its county today and when it was last promoted. Parameters: model_id.
+WITH serving AS (
+  -- Of each county the model that model_serving.sql finds for today.
+  SELECT DISTINCT ON (m.county_fips) m.model_id
+  FROM score.model AS m
+  JOIN score.promotion AS p ON p.tenant_id = m.tenant_id AND p.model_id = m.model_id
+  WHERE
+    m.as_of_date <= current_date
+    AND m.is_passed
+    AND NOT EXISTS (
+      SELECT 1
+      FROM score.promotion AS back
+      JOIN score.model AS older ON older.tenant_id = back.tenant_id AND older.model_id = back.model_id
+      WHERE
+        back.county_fips = m.county_fips
+        AND back.is_rollback
+        AND back.promoted_at > p.promoted_at
+        AND older.as_of_date <= m.as_of_date
+    )
+  ORDER BY m.county_fips, m.as_of_date DESC, p.promoted_at DESC
+)
+SELECT model.model_id, model.county_fips, model.as_of_date, model.trained_at, model.method, model.seed, model.sale_count,
+       model.window_from_date, model.window_to_date, model.code_version, model.parameters_sha256, model.artefact_sha256, model.metrics,
+       model.is_passed, model.refusal, model.run_id, model.page_key, model.verdict_id,
+       model.model_id IN (SELECT serving.model_id FROM serving) AS is_serving,
+       (SELECT max(promotion.promoted_at) FROM score.promotion WHERE promotion.model_id = model.model_id) AS promoted_at
+FROM score.model AS model
+WHERE model.model_id = %(model_id)s

@@ -1,0 +1,45 @@
+-- One page of the sales that the current tenant knew at a past moment, as api_sale_page gives them. Parameters: as_of, page_size,
+-- after_date and after_id (key of the last row of the page before, null = from the start), property_id, county_fips, zip, date_from,
+-- date_to, price_usd_min, price_usd_max, is_arms_length, decided_by (rules or person; each null = any).
+WITH page AS (
+    SELECT
+        sale.sale_id, sale.property_id, sale.snapshot_id, sale.row_number, sale.source_name, sale.sale_price_usd, sale.sale_date,
+        sale.recording_date, sale.document_number, sale.published_at, found.decided_by, p.county_fips, p.situs_address, p.situs_city,
+        p.situs_zip, p.property_type, p.living_area_sqft, coalesce(found.is_arms_length, sale.is_arms_length) AS is_arms_length,
+        coalesce(found.exclusion_reasons, sale.exclusion_reasons) AS exclusion_reasons
+    FROM normalize.sale AS sale
+    LEFT JOIN score.sale_validation AS found
+        ON
+            found.sale_id = sale.sale_id
+            AND found.published_at <= %(as_of)s::timestamptz AND found.superseded_at > %(as_of)s::timestamptz
+    LEFT JOIN normalize.property AS p
+        ON
+            p.property_id = sale.property_id
+            AND p.published_at <= %(as_of)s::timestamptz AND p.superseded_at > %(as_of)s::timestamptz
+    WHERE
+        sale.published_at <= %(as_of)s::timestamptz
+        AND sale.superseded_at > %(as_of)s::timestamptz
+        AND (%(property_id)s::uuid IS NULL OR sale.property_id = %(property_id)s::uuid)
+        AND (%(county_fips)s::text IS NULL OR p.county_fips = %(county_fips)s::text)
+        AND (%(zip)s::text IS NULL OR p.situs_zip = %(zip)s::text)
+        AND (%(price_usd_min)s::float8 IS NULL OR sale.sale_price_usd >= %(price_usd_min)s::numeric)
+        AND (%(price_usd_max)s::float8 IS NULL OR sale.sale_price_usd <= %(price_usd_max)s::numeric)
+        AND (%(is_arms_length)s::boolean IS NULL OR coalesce(found.is_arms_length, sale.is_arms_length) = %(is_arms_length)s::boolean)
+        AND (%(decided_by)s::text IS NULL OR (found.decided_by = 'rules') = (%(decided_by)s::text = 'rules'))
+        AND (%(date_from)s::date IS NULL OR sale.sale_date >= %(date_from)s::date)
+        AND (%(date_to)s::date IS NULL OR sale.sale_date <= %(date_to)s::date)
+        AND (
+            %(after_id)s::uuid IS NULL
+            OR coalesce(sale.sale_date, '-infinity') < coalesce(%(after_date)s::date, '-infinity')
+            OR (
+                coalesce(sale.sale_date, '-infinity') = coalesce(%(after_date)s::date, '-infinity')
+                AND sale.sale_id > %(after_id)s::uuid
+            )
+        )
+    ORDER BY sale.sale_date DESC NULLS LAST, sale.sale_id
+    LIMIT %(page_size)s
+)
+SELECT page.*, snapshot.file_name
+FROM page
+LEFT JOIN ingest.snapshot AS snapshot ON snapshot.snapshot_id = page.snapshot_id
+ORDER BY page.sale_date DESC NULLS LAST, page.sale_id

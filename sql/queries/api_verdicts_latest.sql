@@ -1,0 +1,12 @@
+-- The latest verdict of the current tenant on every table, of all batches or of one. Parameters: batch_id, table_name (each null = any).
+WITH latest AS (
+  SELECT DISTINCT ON (table_name) verdict_id
+  FROM provenance.verdict
+  WHERE batch_id = coalesce(%(batch_id)s::text, batch_id)
+    AND table_name = coalesce(%(table_name)s::text, table_name)
+  ORDER BY table_name DESC, judged_at DESC, verdict_id DESC
+)
+SELECT verdict_id, batch_id, table_name, is_passed, rows_in, rows_quarantined, expectation_count, failures, suite_sha256, docs_key, run_id,
+       judged_at, EXISTS (SELECT FROM ingest.snapshot WHERE snapshot.batch_id = verdict.batch_id) AS is_landed
+FROM provenance.verdict
+WHERE verdict_id IN (SELECT verdict_id FROM latest)
