@@ -56,7 +56,8 @@ def test_a_property_that_its_source_no_longer_has_is_closed_with_all_that_hangs_
     assert not any(home["identity"]["property_key"] in keys for home in (get(f"/{h['property_id']}").json for h in every_property(get)))
     with Warehouse(landed.tenant) as warehouse, warehouse.transaction() as connection:
         for table in (
-            "normalize.sale", "hazard.exposure", "score.valuation", "score.comparable", "score.risk", "provenance.trust", "provenance.summary",
+            "normalize.sale", "hazard.exposure", "score.valuation", "score.comparable", "score.risk", "provenance.trust",
+            "provenance.summary",
         ):  # fmt: skip
             statement = sql.SQL(
                 "SELECT count(*) FROM {} AS child WHERE superseded_at = 'infinity' AND NOT EXISTS ("
