@@ -41,6 +41,7 @@ from api import (
     valuations,
 )
 from api.property import whole_property
+from api.representations import Json
 from api.resource import Resource
 from estate import settings as configuration
 from estate.settings import Settings, Tenant
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None, tenants: dict[str, Tenant] | No
         validation_error_model=problems.Problem,
         validation_error_callback=parameters.refuse,
     )
+    app.json = Json(app)
     app.config["MAX_CONTENT_LENGTH"] = edge.MAX_BODY_BYTES
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # Two slashes are not one: an address is answered or it is not, without a redirect in between.

@@ -1,6 +1,8 @@
 """The audit: every read of personal data, written down before it is answered, and every request that was refused.
 
-A refusal never waits for the database: it is queued, and a thread of this process writes what has come together each second.
+A refusal never waits for the database: it is queued, and a thread of this process writes what has come together each second. Refusals
+of callers who proved a tenant come first, a row each. Those of callers who proved none are counted and written as one row for each
+kind, so that no flood of them hides or delays what a tenant wants to know.
 """
 
 from __future__ import annotations
@@ -70,18 +72,25 @@ class Audit:
     def personal_read(self, caller: Caller, what: str) -> None:
         """Write down that `caller` reads the personal data called `what`, before the answer leaves.
 
-        Raises psycopg.OperationalError when it cannot be written within a second and a half: the read must not be answered then.
+        Raises psycopg.OperationalError when it cannot be written within a second and a half, whatever the reason (the database is away,
+        is a standby, refuses the row): the read must not be answered then, and may be tried again.
         """
         row = _row(caller, "personal_read", what, None)
-        with self._opened().connection() as connection:
-            tenant = statement("tenant", _TENANT), {"tenant_id": str(caller.tenant_id)}
-            ask(connection, tenant, (statement("audit_insert", query("audit_insert")), row), timeout_s=READ_TIMEOUT_S)
+        try:
+            with self._opened().connection() as connection:
+                tenant = statement("tenant", _TENANT), {"tenant_id": str(caller.tenant_id)}
+                ask(connection, tenant, (statement("audit_insert", query("audit_insert")), row), timeout_s=READ_TIMEOUT_S)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            log.error("audit row refused by the database", extra={"fields": {"error": type(error).__name__, "rows": 1}})
+            raise psycopg.OperationalError("the audit cannot be written") from error
 
     def refused(self, caller: Caller | None, status: int, reason: str) -> None:
         """Have it written down that this request was refused, `caller` being None for one who proved nothing. Never waits, never raises."""
         row = _row(caller, "refused", reason, status)
         try:
-            self._started().rows.put_nowait(row)
+            self._started().add(row)
         except (queue.Full, RuntimeError):  # RuntimeError: no thread to be had
             self.lose(1)
 
@@ -122,7 +131,7 @@ class Audit:
                     max_size=4,
                     timeout=POOL_TIMEOUT_S,
                     reconnect_timeout=2,
-                    configure=Wire.ready,
+                    configure=Wire.prepare,
                     check=_check,
                     open=True,
                     name="estate-api-audit",
@@ -147,16 +156,34 @@ class Audit:
 
 
 class _Writer:
-    """A queue of rows and the thread that writes them."""
+    """The rows that wait, in two queues, and the thread that writes them."""
 
     def __init__(self, audit: Audit, queue_rows: int) -> None:
-        self.rows: queue.Queue[Row] = queue.Queue(queue_rows)
+        self._of_tenants: queue.Queue[Row] = queue.Queue(queue_rows)
+        # By kind, in the order in which the kinds came: the first of its rows, and how many there were.
+        self._of_nobody: dict[tuple[Any, ...], tuple[Row, int]] = {}
+        self._max_kinds = queue_rows
+        self._lock = threading.Lock()
         self.thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._audit = audit
         self._stopping = threading.Event()
-        self._waiting: list[Row] = []
+        self._waiting: list[tuple[Row, int]] = []  # of how many refusals each row tells
         self._reported = 0
         self._reported_at = float("-inf")
+
+    def add(self, row: Row) -> None:
+        """Have `row` written. Raises queue.Full when too many wait."""
+        if row["tenant_id"] != NO_TENANT:
+            self._of_tenants.put_nowait(row)
+            return
+        # A method is the caller's own word, and could make a kind of every request.
+        row = {**row, "method": row["method"] if row["method"] in metrics.METHODS else "other"}
+        kind = row["route"], row["method"], row["status"], row["what"]
+        with self._lock:
+            if kind not in self._of_nobody and len(self._of_nobody) >= self._max_kinds:
+                raise queue.Full
+            first, count = self._of_nobody.get(kind, (row, 0))
+            self._of_nobody[kind] = first, count + 1
 
     def finish(self) -> None:
         """Write what waits, if the database takes it, and end."""
@@ -170,24 +197,28 @@ class _Writer:
         while self._write():
             pass
         # What is left could not be written, and this was the last attempt.
-        self._audit.lose(len(self._waiting) + self.rows.qsize())
+        self._audit.lose(self._of_tenants.qsize() + sum(count for _, count in (*self._waiting, *self._of_nobody.values())))
         self._reported_at = float("-inf")
         self._report()
 
     def _write(self) -> bool:
         """Write one batch; False when there was none or the database is away, so that it waits."""
-        while len(self._waiting) < BATCH_ROWS and not self.rows.empty():
-            self._waiting.append(self.rows.get_nowait())
+        while len(self._waiting) < BATCH_ROWS and not self._of_tenants.empty():
+            self._waiting.append((self._of_tenants.get_nowait(), 1))
+        with self._lock:
+            kinds = list(self._of_nobody)[: BATCH_ROWS - len(self._waiting)]
+            gathered = [self._of_nobody.pop(kind) for kind in kinds]
+        self._waiting += [(row if count == 1 else {**row, "what": f"{row['what']} ({count} times)"}, count) for row, count in gathered]
         if not self._waiting:
             return False
         try:
-            self._audit.write(self._waiting)
+            self._audit.write([row for row, _ in self._waiting])
         except psycopg.OperationalError:
             return False
         except (psycopg.Error, ValueError) as error:
             # Not a fault that passes: these rows would stand in the way of all others.
             log.error("audit rows refused by the database", extra={"fields": {"error": type(error).__name__, "rows": len(self._waiting)}})
-            self._audit.lose(len(self._waiting))
+            self._audit.lose(sum(count for _, count in self._waiting))
         self._waiting = []
         return True
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
@@ -14,7 +14,7 @@ from uuid import UUID
 import jwt
 from cachetools import TLRUCache
 
-from api.keys import KeySet, KeysUnavailable, PublicKey, algorithm_of, fetch_jwks
+from api.keys import KeySet, PublicKey, algorithm_of
 from estate.api_key import PREFIX, ROLES
 from estate.contracts.platform import NO_TENANT
 
@@ -72,26 +72,29 @@ class Verifier:
         keys: KeySet,
         api_keys: ApiKeys | None = None,
         *,
+        tenant_ids: Collection[UUID] | None = None,
         clock: Callable[[], float] = time.time,
         remembered: int = REMEMBERED_TOKENS,
     ) -> None:
         """Tokens must name exactly this issuer and, among their audiences, this audience. Without `api_keys`, no API key is one.
 
+        `tenant_ids`: the tenants that there are; a token that names another is refused. None lets any tenant in.
         `clock` counts seconds since 1970; at most `remembered` verified tokens are remembered.
         """
         self._issuer = issuer
         self._audience = audience
         self._keys = keys
         self._api_keys = api_keys
+        self._tenant_ids = tenant_ids
         # By the digest of the whole token, so that no two tokens share an entry, and none lies in memory.
         self._verified: TLRUCache[bytes, _Verified] = TLRUCache(
             remembered, ttu=lambda _, verified, now: min(verified.expires_at, now + REMEMBERED_S), timer=clock
         )
         self._lock = threading.Lock()
 
-    def ready(self) -> None:
+    def require_keys(self) -> None:
         """Raise KeysUnavailable unless tokens can be verified."""
-        self._keys.ready()
+        self._keys.require_keys()
 
     def caller(self, authorization: str) -> Caller:
         """The caller that `authorization` proves.
@@ -126,7 +129,11 @@ class Verifier:
         if algorithm_of(key) != algorithm:
             raise TokenRefused("the token is not valid here")
         claims = self._claims(token, key, algorithm)
-        return _Verified(_caller(claims, self._audience), kid, key, claims["exp"])
+        caller = _caller(claims, self._audience)
+        # The issuer may know tenants of other services, or one that has left: nothing would be theirs here, limits included.
+        if self._tenant_ids is not None and caller.tenant_id not in self._tenant_ids:
+            raise TokenRefused("the token is not valid here")
+        return _Verified(caller, kid, key, claims["exp"])
 
     def _claims(self, token: str, key: PublicKey, algorithm: str) -> dict[str, Any]:
         try:
@@ -194,6 +201,3 @@ def _within(content: Any, *names: str) -> Any:
     for name in names:
         content = content.get(name) if isinstance(content, dict) else None
     return content
-
-
-__all__ = ["Caller", "KeySet", "KeysUnavailable", "TokenRefused", "Verifier", "fetch_jwks"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, Literal
@@ -13,9 +12,9 @@ from pydantic import BaseModel, Field
 from api import links, paging
 from api.database import Reading
 from api.edge import caller
-from api.parameters import PageQuery, Query, Words
+from api.parameters import BOOK_NAME, PageQuery, Query, Words
 from api.problems import not_found
-from api.quality import GateVerdict, verdict
+from api.quality import GateVerdict, latest_verdicts, verdict
 from api.representations import json_response, picked
 from api.resource import Resource
 from api.schemas import Answer, columns, part
@@ -31,8 +30,6 @@ PUBLISHED = (
     "rows_quarantined", "code_version", "run_id", "read_at", "published_at",
 )  # fmt: skip
 LANDING = ("landing_id", "outcome", "reason", "remedy", "run_id", "landed_at")
-# Whatever names a batch of ours; anything else is not one, and is not asked for.
-_BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 _BatchLinks = part(
     "BatchLinks",
@@ -134,14 +131,14 @@ def page(query: BatchesQuery) -> Response:
 def one(path: BatchPath, query: Query) -> Response:  # noqa: ARG001 - none is known here
     """What came in, what each stage published of it, what was refused and why, with links to Data Docs and to the runs of Airflow."""
     asked = {"batch_id": path.batch_id}
-    if not _BATCH_ID.fullmatch(path.batch_id):
+    if not BOOK_NAME.fullmatch(path.batch_id):
         raise not_found()
     with services(current_app).database.reading(caller().tenant_id) as reading:
         found = reading.row("api_batch", asked)
         if found is None:
             raise not_found()
         tables = _tables(reading, [path.batch_id])[path.batch_id]
-        verdicts = reading.rows("api_verdicts_latest", {**asked, "table_name": None})
+        verdicts = latest_verdicts(reading, path.batch_id)
         publications = reading.rows("api_batch_publications", asked)
         landings = reading.rows("api_batch_landings", {name: found[name] for name in ("source_name", "snapshot_sha256")})
         kept_back = reading.rows("api_batch_quarantine", asked)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-import threading
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -70,19 +69,11 @@ def unpacked(key: str, value: bytes) -> Kept | None:
 
 
 class ResponseCache:
-    """Answers by key. `hit_count`, `miss_count`, `error_count` and `stored_count` grow for as long as the process lives.
-
-    While Redis is away everything is a miss, counted as an error and not as a miss.
-    """
+    """Answers by key. While Redis is away everything is a miss."""
 
     def __init__(self, redis_url: str, timeout_s: float = TIMEOUT_S) -> None:
         """Without `redis_url` nothing is kept. `timeout_s`: how long Redis may take."""
         self._store = redis_store(redis_url, timeout_s)
-        self._lock = threading.Lock()
-        self.hit_count = 0
-        self.miss_count = 0
-        self.error_count = 0
-        self.stored_count = 0
 
     @property
     def is_degraded(self) -> bool:
@@ -94,11 +85,8 @@ class ResponseCache:
         try:
             value = self._store.ask("GET", key)
         except StoreAway:
-            self._count("error_count")
             return None
-        found = unpacked(key, value) if value is not None else None
-        self._count("miss_count" if found is None else "hit_count")
-        return found
+        return unpacked(key, value) if value is not None else None
 
     def put(self, key: str, answer: Kept, ttl_s: int = DEFAULT_TTL_S) -> bool:
         """Keep `answer` for `ttl_s` seconds; returns whether it is kept. One that takes more than 1 MiB as stored is not."""
@@ -110,11 +98,9 @@ class ResponseCache:
         try:
             self._store.ask("SET", key, value, "EX", ttl_s)
         except StoreAway:
-            self._count("error_count")
             return False
-        self._count("stored_count")
         return True
 
-    def _count(self, name: str) -> None:
-        with self._lock:
-            setattr(self, name, getattr(self, name) + 1)
+    def close(self) -> None:
+        """Give the connections to Redis back; the next use opens new ones."""
+        self._store.close()

@@ -11,16 +11,18 @@ from flask import Response, current_app
 from pydantic import Field
 
 from api.database import Reading
-from api.described import ATTRIBUTES, Described, Subject, county_of, frame_of, subject_of
+from api.described import ATTRIBUTES, Described, Subject, ValuationDay, county_of, frame_of, subject_of
 from api.edge import caller
 from api.model_store import CountySales, ModelStore, Registered, model_store, one_thread
-from api.parameters import Day, Number, Whole, Words
+from api.parameters import Number, Whole, Words
 from api.problems import InvalidParameter
 from api.representations import json_response, picked
 from api.resource import Resource
 from api.schemas import Answer, columns, part
 from api.services import services
+from api.subject import below
 from api.value_parts import STEPS, ValueModel, Waterfall, money
+from estate.score.parameters import RANGE_M
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +31,6 @@ comparables = Resource(
     "comparables", __name__, "/api/v1/comparables", "Past sales that speak for a place, whether or not it is in your portfolio."
 )
 
-REACH_M = 3_218.688  # 2 miles, as far as a comparable of a valuation may lie (estate.score.parameters.RANGE_M, which costs pandas)
 PLAIN_DAYS = 365  # without an index older prices say too little
 NO_COUNTY = "none of your properties lies near the place, so its county is unknown; give county_fips"
 NO_MODEL = "no model of the county serves, so nothing can be adjusted"
@@ -74,10 +75,11 @@ class ComparablesQuery(Described):
     address: Words | None = Field(
         None, description="instead of coordinates: the street address of a property of yours; what you do not say of it is taken from there"
     )
-    valuation_date: Day | None = Field(
-        None, description="only sales before this day; without it the day after the newest sale known in the county"
+    valuation_date: ValuationDay | None = Field(
+        None,
+        description="only sales before this day, 1900-01-01 or later; without it the day after the newest sale known in the county",
     )
-    radius_m: Number = Field(REACH_M, ge=1, le=REACH_M, description="how far away a sale may lie (m); at most 2 miles")
+    radius_m: Number = Field(RANGE_M, ge=1, le=RANGE_M, description="how far away a sale may lie (m); at most 2 miles, as for a valuation")
     limit: Whole = Field(10, ge=1, le=25, description="sales at most; a model chooses no more than 10")
 
 
@@ -91,7 +93,7 @@ class ComparablesAnswer(Answer):
     comparables: list[NearbySale] = Field(description="the sales")  # type: ignore[valid-type]
 
 
-@comparables.read("", answer=ComparablesAnswer, cost="search", is_cached=True, summary="Find comparable sales")
+@comparables.read("", answer=ComparablesAnswer, cost="compute", is_cached=True, summary="Find comparable sales")
 def find(query: ComparablesQuery) -> Response:
     """Valid past sales near a place, by the comparator of the county's model; where none serves, the nearest by attributes, unadjusted."""
     tenant_id, store = caller().tenant_id, model_store(current_app)
@@ -112,7 +114,7 @@ def find(query: ComparablesQuery) -> Response:
         return json_response({**body, "reason": NOTHING_ALIKE if county else NO_COUNTY})
     if row is not None and subject["property_type"] and subject["living_area_sqft"]:
         found = _compared(store, row, sales, subject, day, query)
-        named = row.named(services(current_app).docs_url(tenant_id))
+        named = row.named()
         return json_response({**body, "model": named, "comparables": found, "reason": None if found else NOTHING_ALIKE})
     with one_thread():
         found = _nearest(sales, subject, day, query)
@@ -125,9 +127,9 @@ def _own(reading: Reading, query: ComparablesQuery) -> dict[str, Any]:
     from estate.normalize.situs import read
 
     line = read(query.address or "").address
-    rows = reading.rows("api_property_at_address", {"situs_address": line, "zip": query.zip}) if line else []
+    rows = reading.rows("api_property_at_address", {"situs_address": line, "situs_zip": query.situs_zip}) if line else []
     if len(rows) > 1:
-        raise InvalidParameter("address", "is that of several of your properties; add zip, or give latitude and longitude")
+        raise InvalidParameter("address", "is that of several of your properties; add situs_zip, or give latitude and longitude")
     if not rows or rows[0]["latitude"] is None:
         raise InvalidParameter("address", "is not that of a property of yours whose place is known; give latitude and longitude")
     return rows[0]
@@ -146,7 +148,7 @@ def _compared(
     house = with_area(frame_of(subject))
     with store.computing():
         stock = market.stock
-        if query.radius_m < REACH_M:
+        if query.radius_m < RANGE_M:
             known = prepared(sales.frame, market.day)
             stock = Stock(known[_distance_m(known, subject) <= query.radius_m])
         # The index of the day is the market's; the comparator's own is that of the day it was trained.
@@ -223,5 +225,5 @@ def _shown(row: dict[Any, Any], similarity: float | None, weight: Any, adjustmen
         "weight": weight,
         "adjustments": adjustments,
         "adjusted_price_usd": adjusted,
-        "links": {"property": f"/api/v1/properties/{known['property_id']}"},
+        "links": {"property": below(known["property_id"])},
     }

@@ -24,6 +24,7 @@ class Cursors:
     def _serializer(self, tenant_id: UUID) -> URLSafeSerializer:
         return URLSafeSerializer(
             self._secret,
+            # The number is that of what a cursor holds: where that changes, so does the number, and no cursor is read as what it is not.
             salt=f"cursor/2/{tenant_id}",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
+import math
 import re
 import secrets
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 from werkzeug.security import check_password_hash
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.attempts import Attempts
 from api.docs_pages import ASSETS, offline, policy
 from api.edge import unauthorized
 from api.problems import not_found
 from api.services import services
-from api.storage import read
+from api.storage import MAX_OBJECT_BYTES, ObjectTooLarge, read
 
 data_docs = Blueprint("data_docs", __name__, url_prefix="/data-docs")
+log = logging.getLogger("api.data_docs")
 
 CONTENT_TYPES = {
     "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "png": "image/png", "svg": "image/svg+xml",
@@ -33,13 +37,19 @@ _ASSETS = Path(__file__).parent / "data_docs_assets"
 
 # A password hash costs tens of milliseconds on purpose, and a page brings a dozen files. What was proven against a hash is
 # remembered under a key that lives only in this process; only right passwords are, so the set stays as small as the tenants.
+# Wrong ones are hashed each time, so there is a bucket of attempts for each tenant's user, and one for all who do not exist.
+WRONG_BURST = 10
+WRONG_PER_S = 0.5
 _process_key = secrets.token_bytes(32)
 _proven: set[bytes] = set()
 
 
 @data_docs.before_request
 def authenticate() -> None:
-    """Let in the user who is called like the tenant, with the tenant's password; everybody else is refused alike."""
+    """Let in the user who is called like the tenant, with the tenant's password; everybody else is refused alike.
+
+    After some wrong passwords nothing is compared for a while, and the answer is 429; one that was proven before still opens.
+    """
     tenant_slug = (request.view_args or {}).get("tenant_slug", "")
     given = request.authorization
     user, password = (given.username or "", given.password or "") if given is not None and given.type == "basic" else ("", "")
@@ -65,6 +75,10 @@ def page(tenant_slug: str, path: str) -> Response:
         body = read(platform.settings, f"{platform.tenants[tenant_slug].tenant_id}/data-docs/{name}")
     except (BotoCoreError, ClientError):
         raise ServiceUnavailable("The object store does not answer. Try again shortly.", retry_after=2) from None
+    except ObjectTooLarge as large:
+        # The page is there, so 404 would deny it; without Retry-After, because it will be as large next time.
+        log.warning("page too large", extra={"fields": {"tenant_slug": tenant_slug, "reason": str(large)}})
+        raise ServiceUnavailable(_too_large(name, large)) from None
     if body is None:
         raise not_found()
     return _file(name, body, f"{request.script_root}/data-docs/{tenant_slug}/")
@@ -105,6 +119,14 @@ def checked_path(path: str) -> str:
     return path
 
 
+def _too_large(name: str, large: ObjectTooLarge) -> str:
+    size, served = (f"{count / 1024**2:.0f} MiB" for count in (large.byte_count, MAX_OBJECT_BYTES))
+    return (
+        f"The page {name} has {size}; no more than {served} are served here, and trying again will not help. Whoever may read the object"
+        " store finds it there below the tenant's data-docs/; /api/v1/quality says what the verdict is."
+    )
+
+
 def _file(name: str, body: bytes, base: str) -> Response:
     kind = name.rpartition(".")[2].lower()
     if kind != "html":
@@ -121,7 +143,17 @@ def _is_password(user: str, password: str) -> bool:
     key = hmac.digest(_process_key, f"{stored}\0{user}\0{password}".encode(errors="replace"), hashlib.sha256)
     if key in _proven:
         return True
+    attempts, name = _attempts(), user if stored else None
+    wait_s = attempts.take(name)
+    if wait_s > 0:
+        raise TooManyRequests("Too many wrong passwords. Try again shortly.", retry_after=math.ceil(wait_s))
     is_right = check_password_hash(stored or platform.absent_password, password) and stored is not None
     if is_right:
         _proven.add(key)
+        attempts.give_back(name)
     return is_right
+
+
+def _attempts() -> Attempts:
+    made: Attempts = current_app.extensions.setdefault("data-docs-attempts", Attempts(WRONG_BURST, WRONG_PER_S))
+    return made

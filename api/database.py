@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -27,6 +28,7 @@ STATEMENT_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = STATEMENT_TIMEOUT_S + 1.0
 EXPORT_TIMEOUT_S = 600
 MAX_EXPORTS = 4
+MAX_TENANT_EXPORTS = 2  # one tenant leaves places, threads and connections to the others
 # More than gunicorn's threads, so that a thread waits for a connection only while the database is away.
 MAX_CONNECTIONS = 10
 _BLOCK_BYTES = 64 * 1024
@@ -65,7 +67,7 @@ _COPY = {
 
 
 class TooManyExports(Exception):
-    """As many exports are being streamed as one process allows; `retry_after_s` says when to ask again."""
+    """As many exports are being streamed as one process allows, in all or for one tenant; `retry_after_s` says when to ask again."""
 
     retry_after_s = 30
 
@@ -108,15 +110,21 @@ class Reading:
         self._connection = connection
 
     def rows(self, asked: Query, parameters: Mapping[str, Any]) -> list[DictRow]:
-        """The rows of a query, each a dict: the name of a file in sql/queries, or a psycopg.sql.Composed with the same placeholders."""
+        """The rows of a query, each a dict: the name of a file in sql/queries, or a psycopg.sql.Composed with the same placeholders.
+
+        Raises psycopg.OperationalError when the database is away or the statement takes longer than STATEMENT_TIMEOUT_S seconds.
+        """
         return self._executed(asked, parameters).fetchall()
 
     def row(self, asked: Query, parameters: Mapping[str, Any]) -> DictRow | None:
-        """The only row of a query, or None when there is none."""
+        """The only row of a query, or None when there is none. Raises what `rows` does."""
         return self._executed(asked, parameters).fetchone()
 
     def text(self, asked: Query, parameters: Mapping[str, Any]) -> bytes | None:
-        """The first column of the only row as PostgreSQL writes it (UTF-8), for JSON that it built; None without a row, or for NULL."""
+        """The first column of the only row as PostgreSQL writes it (UTF-8), for JSON that it built; None without a row, or for NULL.
+
+        Raises psycopg.OperationalError as `rows` does, and closes the connection when the answer takes longer than ANSWER_TIMEOUT_S.
+        """
         name, what = _named(asked)
         with _measured(name):
             return _value(ask(self._connection, (what, parameters), timeout_s=ANSWER_TIMEOUT_S))
@@ -132,18 +140,22 @@ class Export:
     """Blocks of bytes of a running export. Whoever holds it closes it, also when the reader has gone; Flask and gunicorn do."""
 
     def __init__(self, resources: ExitStack, blocks: Iterator[Any]) -> None:
-        """`resources` are let go at the end, or at `close`."""
+        """`resources` are let go at the end, at `close`, or at the first block that is asked for after EXPORT_TIMEOUT_S seconds."""
         self._resources = resources
         self._blocks = blocks
+        self._ends_at = time.monotonic() + EXPORT_TIMEOUT_S
 
     def __iter__(self) -> Iterator[bytes]:
         """The export itself."""
         return self
 
     def __next__(self) -> bytes:
-        """The next block, some 64 KiB."""
+        """The next block, some 64 KiB. Raises psycopg.OperationalError when the export has taken too long."""
         block = bytearray()
         try:
+            # The statement's own timeout does not end a query that waits until its rows are read.
+            if time.monotonic() > self._ends_at:
+                raise OperationalError("the export has taken too long")
             for row in self._blocks:
                 block += row
                 if len(block) >= _BLOCK_BYTES:
@@ -170,13 +182,16 @@ class Database:
     """A pool that opens in the process that uses it: one made before a fork would share its sockets with the children."""
 
     def __init__(self, url: str, timeout_s: float = POOL_TIMEOUT_S) -> None:
-        """Remember where the database is; nothing is opened yet."""
+        """Remember where the database is (`url`, postgresql://… as the API role); nothing is opened yet.
+
+        `timeout_s`: how many seconds a caller waits for a connection, those included that are lost or replaced meanwhile.
+        """
         self._url = url
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._pool: ConnectionPool[Wire] | None = None
         self._pid = 0
-        self._exports = 0
+        self._exports: Counter[UUID] = Counter()
         self._shown_at = float("-inf")
 
     def _opened(self) -> ConnectionPool[Wire]:
@@ -206,7 +221,7 @@ class Database:
             timeout=self._timeout_s,
             # An attempt that gives up soon is made anew by the next request; one that does not would wait longer and longer.
             reconnect_timeout=2,
-            configure=Wire.ready,
+            configure=Wire.prepare,
             open=True,
             name="estate-api",
         )
@@ -298,29 +313,30 @@ class Database:
         """The rows of a query as CSV with a header, or its one JSON column as a line each, in blocks; memory stays constant.
 
         The query has begun when this returns, so its errors are raised here. Raises TooManyExports, and OperationalError when the
-        database is away. A stream ends after EXPORT_TIMEOUT_S seconds, however slowly it is read.
+        database is away. No block comes after EXPORT_TIMEOUT_S seconds. A reader who takes no block at all is not noticed here: the
+        server's timeout of sending (api/gunicorn_conf.py) cuts him off, and closing the answer closes the stream.
         """
         text = sql.SQL(query(asked)) if isinstance(asked, str) else asked
         with ExitStack() as resources, _measured(asked if isinstance(asked, str) else "composed"):
-            resources.enter_context(self._export_slot())
+            resources.enter_context(self._export_slot(tenant_id))
             connection = resources.enter_context(self._transaction(tenant_id, _EXPORT_TIMEOUT))
             copy = resources.enter_context(connection.cursor().copy(_COPY[form].format(text), parameters))
             return Export(resources.pop_all(), iter(copy))
 
     @contextmanager
-    def _export_slot(self) -> Iterator[None]:
+    def _export_slot(self, tenant_id: UUID) -> Iterator[None]:
         with self._lock:
-            if self._exports >= MAX_EXPORTS:
+            if self._exports.total() >= MAX_EXPORTS or self._exports[tenant_id] >= MAX_TENANT_EXPORTS:
                 metrics.count("export_refused")
                 raise TooManyExports
-            self._exports += 1
-            metrics.show_exports(self._exports)
+            self._exports[tenant_id] += 1
+            metrics.show_exports(self._exports.total())
         try:
             yield
         finally:
             with self._lock:
-                self._exports -= 1
-                metrics.show_exports(self._exports)
+                self._exports[tenant_id] -= 1
+                metrics.show_exports(self._exports.total())
 
     def ping(self) -> None:
         """Raise psycopg.OperationalError unless the database answers. No tenant is set, so no row could be read."""

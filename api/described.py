@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from api.database import Reading
-from api.parameters import FiveDigits, Number, Query, Whole
+from api.parameters import Day, FiveDigits, Number, Query, Truth, Whole
 from api.representations import picked
 from api.schemas import columns, part
 from estate.contracts import CONTRACTS
@@ -16,6 +17,7 @@ from estate.contracts import CONTRACTS
 if TYPE_CHECKING:
     import pandas as pd
 
+EARLIEST = date(1900, 1, 1)  # of which a value is asked; a model's clock, which counts nanoseconds, begins in 1677
 UNSOLD = "described"  # no property of a tenant is called so, and no sale is taken for the house's own
 ATTRIBUTES = (
     "property_type", "living_area_sqft", "basement_area_sqft", "lot_area_sqft", "year_built", "year_renovated", "bedroom_count",
@@ -32,16 +34,13 @@ def _said(name: str) -> str:
     return column.meaning + (f" ({column.unit})" if column.unit else "")
 
 
-def _truth(text: Any) -> Any:
-    # Pydantic would take yes, on and 1 as well; an address means what it says.
-    if isinstance(text, bool):
-        return text
-    if text not in {"true", "false"}:
-        raise ValueError("must be true or false")
-    return text == "true"
+def _not_too_early(day: date) -> date:
+    if day < EARLIEST:
+        raise ValueError(f"must be {EARLIEST} or later")
+    return day
 
 
-Truth = Annotated[bool, BeforeValidator(_truth), WithJsonSchema({"type": "boolean"})]
+ValuationDay = Annotated[Day, AfterValidator(_not_too_early)]
 PropertyType = Literal["single_family", "townhouse", "condo", "multi_family", "mobile_home", "land", "commercial", "other"]
 
 
@@ -51,7 +50,7 @@ class Described(Query):
     latitude: Number | None = Field(None, ge=-90, le=90, description="WGS 84 (degrees)")
     longitude: Number | None = Field(None, ge=-180, le=180, description="WGS 84 (degrees)")
     county_fips: FiveDigits | None = Field(None, description="county, 5 digits; without it that of your nearest property within some 5 km")
-    zip: FiveDigits | None = Field(None, description="5-digit ZIP, by which prices are read in time")
+    situs_zip: FiveDigits | None = Field(None, description="5-digit ZIP, by which prices are read in time")
     property_type: PropertyType | None = Field(None, description=_said("property_type"))
     living_area_sqft: Number | None = Field(None, gt=0, le=1_000_000, description=_said("living_area_sqft"))
     basement_area_sqft: Number | None = Field(None, ge=0, le=1_000_000, description=_said("basement_area_sqft"))
@@ -94,7 +93,7 @@ Subject = part(
 
 def subject_of(described: Described, own: dict[str, Any] | None = None) -> dict[str, Any]:
     """The body of a `Subject`: what is `described`, and for the rest what is known of the tenant's `own` property, if it is one."""
-    said = described.model_dump(include={*ATTRIBUTES, "county_fips", "latitude", "longitude"}) | {"situs_zip": described.zip}
+    said = described.model_dump(include={*ATTRIBUTES, *_PLACE})
     held = own or {}
     if described.latitude is not None:
         held = {name: value for name, value in held.items() if name not in _PLACE}

@@ -29,11 +29,14 @@ The tenant is in the token and nowhere else. Roles: `viewer` reads; `analyst` re
 `admin` reads the audit as well.
 
 **Numbers.** Names carry their unit (`_usd`, `_sqft`, `_m`, `_pct` 0 to 100, `_rate` 0 to 1). Money has two decimals. Times are UTC. What is
-not known is null, never left out. A value without ground is null and `refusal_reason` says why.
+not known is null, not left out (`fields` leaves out what you did not ask for). A value without ground is null, and `refusal_reason` says
+why.
 
-**Pages.** Lists give `next_cursor`; send it as `cursor`. `Link: rel="next"` has the whole address. A page holds 500 rows at most.
+**Pages.** Lists that can grow give `next_cursor`; send it as `cursor`. `Link: rel="next"` has the whole address. A page holds 500 rows at
+most.
 
-**Freshness.** Answers carry an `ETag`. Send it as `If-None-Match`: while nothing new was published you get `304` and no body.
+**Freshness.** Answers made of published data carry an `ETag`. Send it as `If-None-Match`: while nothing new was published you get `304`
+and no body. Answers with personal data carry none: each read of them is recorded.
 
 **Errors** are problem documents (RFC 9457); their `type` is an address that explains them.
 

@@ -17,6 +17,7 @@ from api.auth import Caller, TokenRefused
 from api.keys import KeysUnavailable
 from api.resource import ROLES_THAT_MAY, ROUTES, UNLISTED
 from api.services import Services, services
+from estate.settings import CostClass
 
 REALM = "real-estate-os"
 MAX_QUERY_BYTES = 4096
@@ -52,10 +53,14 @@ def caller() -> Caller:
     return verified
 
 
-def unauthorized(detail: str, *, scheme: str = "bearer", **parameters: str) -> Unauthorized:
-    """A 401 that says which credentials are wanted."""
-    realm = parameters.pop("realm", REALM)
-    return Unauthorized(detail, www_authenticate=WWWAuthenticate(scheme, {"realm": realm, **parameters}))
+def unauthorized(detail: str, *, scheme: str = "bearer", **challenge: str) -> Unauthorized:
+    """A 401, to be raised, that says which credentials are wanted.
+
+    `detail` is shown to the caller. `scheme` and the parameters of `challenge` make WWW-Authenticate (RFC 9110, RFC 6750); without a
+    `realm` among them it is the API's own.
+    """
+    realm = challenge.pop("realm", REALM)
+    return Unauthorized(detail, www_authenticate=WWWAuthenticate(scheme, {"realm": realm, **challenge}))
 
 
 def _enter() -> None:
@@ -82,7 +87,7 @@ def _admit() -> Response | None:
     if not g.caller.roles & ROLES_THAT_MAY[route.role]:
         raise Forbidden(f"The role {route.role} is needed here.")
     parameters.refuse_repeated()
-    return freshness.known(platform, g.caller, route)
+    return freshness.known_answer(platform, g.caller, route)
 
 
 def _proven(platform: Services) -> Caller:
@@ -103,7 +108,7 @@ def _proven(platform: Services) -> Caller:
     return verified
 
 
-def _count(platform: Services, who: Caller, cost: str) -> None:
+def _count(platform: Services, who: Caller, cost: CostClass) -> None:
     g.allowance = allowance = platform.limiter.hit(who.tenant_id, who.subject, cost)
     if platform.limiter.is_degraded:
         metrics.count("limiter", outcome="fallback")
@@ -127,7 +132,7 @@ def _leave(response: Response) -> Response:
     if "vary" in present:
         response.vary.add("Authorization")
     else:
-        headers.add("Vary", "Authorization")
+        headers.add("Vary", "Accept, Authorization")
     platform.cors.leave(response)
     headers.add("X-Request-ID", g.request_id)
     allowance: Any = g.get("allowance")

@@ -6,19 +6,21 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
 from api.database import Reading
 from api.hazards import HAZARD_FIELDS, layers
-from api.personal import PERSONAL_FIELDS
-from api.property import field_trust
+from api.links import data_docs
+from api.personal import PERSONAL, personal_columns
 from api.property_sales import sales
+from api.quality import failures
 from api.representations import picked
 from api.valuation import model
 from estate.contracts import CONTRACTS, Contract
 from estate.ingest.declaration import sources
-from estate.provenance.trust import reading_trust, source_trust
+from estate.provenance.trust import TRACED_FIELDS, reading_trust, source_trust
 
 Row = dict[str, Any]
 _QUERIES = {
@@ -44,7 +46,6 @@ class Evidence:
     layers: dict[str, Row | None]
     raw: dict[tuple[int, int], Row]
     publications: dict[int, Row]
-    docs_url: str | None
 
     def row(self, promise: Contract) -> Row | None:
         """The row of this table."""
@@ -99,14 +100,14 @@ class Evidence:
         found = self._cells(subject["snapshot_ids"][at], subject["row_numbers"][at], step["columns"])
         if found is None:
             return None
-        if field not in PERSONAL_FIELDS:
+        if ("normalize.property", field) not in PERSONAL:
             found["raw_values"] = {name: cell for name, cell in found["raw_values"].items() if name not in self._personal_columns}
         return {**found, **{name: step.get(name) for name in ("rules", "made", "agreement")}}
 
     @cached_property
     def _personal_columns(self) -> frozenset[str]:
         """Columns of the files that say whose the property is; where another field is made from one too, the cell is not shown for it."""
-        steps = (self.derivation["fields"].get(field) for field in PERSONAL_FIELDS)
+        steps = (self.derivation["fields"].get(field) for field in personal_columns("normalize.property"))
         return frozenset(column for step in steps if step is not None for column in step["columns"])
 
     def sale_source(self, sale: Row | None) -> Row | None:
@@ -129,8 +130,8 @@ class Evidence:
             return None
         verdict = None
         if found["verdict_id"] is not None:
-            names = ("verdict_id", "is_passed", "judged_at", "expectation_count", "rows_in", "rows_quarantined", "suite_sha256", "failures")
-            verdict = picked(found, *names) | {"data_docs": self._page(found["docs_key"])}
+            names = ("verdict_id", "is_passed", "judged_at", "expectation_count", "rows_in", "rows_quarantined", "suite_sha256")
+            verdict = picked(found, *names) | {"failures": failures(found["failures"]), "data_docs": data_docs(found["docs_key"])}
         # The number is larger than a double holds exactly, so it travels as text.
         return {
             "publication_id": str(found["publication_id"]),
@@ -143,12 +144,7 @@ class Evidence:
         if self.model is None:
             return None
         names = ("model_id", "county_fips", "as_of_date", "trained_at", "sale_count", "window_from_date", "window_to_date", "snapshot_ids")
-        return picked(self.model, *names, "code_version", "artefact_sha256", "page")
-
-    def _page(self, docs_key: str | None) -> str | None:
-        if docs_key is None or self.docs_url is None:
-            return None
-        return f"{self.docs_url}/{docs_key.partition('/data-docs/')[2] or docs_key}"
+        return picked(self.model, *names, "code_version", "artefact_sha256", "data_docs")
 
     def _cells(self, snapshot_id: int, row_number: int, columns: list[str]) -> Row | None:
         found = self.raw.get((snapshot_id, row_number))
@@ -156,12 +152,17 @@ class Evidence:
             return None
         return {
             **picked(found, "source_name", "file_name"),
-            "file_sha256": found["snapshot_sha256"],
+            "snapshot_sha256": found["snapshot_sha256"],
             **picked(found, "snapshot_id", "row_number"),
             "columns": columns,
             "raw_values": _named(found, columns),
             **picked(found, "vintage_date", "landed_at", "batch_id"),
         }
+
+
+def field_trust(trust: Row) -> dict[str, int | None]:
+    """The trust of each traced field in percent, by name, from a row of provenance.trust; null for a field that came after it."""
+    return dict(zip_longest(TRACED_FIELDS, trust["field_trust_pct"]))
 
 
 def _named(found: Row, columns: list[str]) -> dict[str, str]:
@@ -174,8 +175,8 @@ def _named(found: Row, columns: list[str]) -> dict[str, str]:
     return {name: cells[name] for name in columns if name in cells}
 
 
-def gather(reading: Reading, asked: Row, docs_url: str | None) -> Evidence | None:
-    """Read everything about `asked` (property_id, as_of); None when there is no such property. `docs_url` is the tenant's Data Docs."""
+def gather(reading: Reading, asked: Row) -> Evidence | None:
+    """Read everything about `asked` (property_id, as_of); None when there is no such property."""
     subject = reading.row("api_property", asked)
     if subject is None:
         return None
@@ -197,11 +198,10 @@ def gather(reading: Reading, asked: Row, docs_url: str | None) -> Evidence | Non
         derivation=reading.row("api_derivation", {"derivation_id": subject["derivation_id"]}) or {"source_names": [], "fields": {}},
         conflicts=conflicts,
         comparables=comparables,
-        model=model(reading, rows["score.valuation"], docs_url),
+        model=model(reading, rows["score.valuation"]),
         sales=sold,
         sale_origins={row["sale_id"]: row for row in origins},
         layers=layers(reading, exposure) if exposure else unread,
         raw={(row["snapshot_id"], row["row_number"]): row for row in raw},
         publications={row["publication_id"]: row for row in published},
-        docs_url=docs_url,
     )

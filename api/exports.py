@@ -5,16 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from flask import Response
 from psycopg import sql
 from werkzeug.exceptions import ServiceUnavailable
 
-from api.database import Database, TooManyExports
+from api.database import Database, Form, TooManyExports
 
-Form = Literal["csv", "ndjson"]
 CONTENT_TYPES: dict[Form, str] = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
 # A cell of text that begins so is a formula to a spreadsheet (OWASP, CSV Injection): = + - @, tab, line feed and carriage return.
 FORMULA_STARTS = "=+-@\t\n\r"
@@ -33,8 +32,9 @@ def cell(column: sql.Composable, sql_type: str) -> sql.Composable:
 def response(database: Database, tenant_id: UUID, statement: sql.Composed, parameters: dict[str, Any], form: Form, name: str) -> Response:
     """The rows of `statement` (for ndjson: of its one JSON column) as a download called `name` with the form's ending.
 
-    The first rows have been read when this returns, so that what goes wrong becomes a problem document. Whoever stops reading ends
-    the query. Raises ServiceUnavailable when too many exports are running, psycopg.OperationalError when the database is away.
+    The first rows have been read when this returns, so that what goes wrong becomes a problem document. Whoever hangs up ends the
+    query, and so does whoever stops reading, once the server's timeout of sending has cut him off. Raises ServiceUnavailable when too
+    many exports are running, psycopg.OperationalError when the database is away.
     """
     try:
         export = database.stream(tenant_id, statement, parameters, form)

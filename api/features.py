@@ -16,7 +16,7 @@ from api.representations import json_response
 from api.resource import Resource
 from api.schemas import part
 from api.services import services
-from api.subject import OfProperty, below, known
+from api.subject import OfProperty, below, require_property
 from estate.contracts import CONTRACTS, Contract
 
 features = Resource(
@@ -52,7 +52,7 @@ Feature = part(
     value=(Any, Field(description="its value; null where it is unknown")),
     unit=(str | None, Field(description="its unit")),
     meaning=(str, Field(description="what it says")),
-    event_time=(
+    known_at=(
         datetime | None,
         Field(description="since when the value is known: when the row that holds it was published; null without a row"),
     ),
@@ -83,7 +83,7 @@ def page(path: PropertyPath, query: AsOfQuery) -> Response:
     """
     asked = {"property_id": path.property_id, "as_of": query.as_of}
     with services(current_app).database.reading(caller().tenant_id) as reading:
-        known(reading, asked)
+        require_property(reading, asked)
         rows = _rows(reading, asked)
     body = {
         **asked,
@@ -107,7 +107,7 @@ def _feature(source: str, rows: dict[str, dict[str, Any] | None]) -> dict[str, A
         "value": value,
         "unit": column.unit or None,
         "meaning": column.meaning,
-        "event_time": row["published_at"] if row else None,
+        "known_at": row["published_at"] if row else None,
         "source": source,
         "used_by": FEATURES[source],
         "unknown_reason": _unknown(promise, row, name) if value is None else None,

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from psycopg import sql
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from api.described import PropertyType
-from api.parameters import Day, FiveDigits, Number, Query, Whole, Words
+from api.parameters import Day, FiveDigits, Number, Query, Truth, Whole, Words
 from api.problems import InvalidParameter
 from estate.contracts import CONTRACTS
 from estate.score.parameters import FSD_BANDS, RISK_CLASSES, UNDETERMINED
@@ -25,12 +25,6 @@ Operator = Literal["equals", "at_least", "at_most", "equals_in_any_case", "is_kn
 CONFIDENCE_BANDS = (*(name for _, name in FSD_BANDS), "low")
 
 _WORD = re.compile(r"[^\W_]+")
-
-
-def _truth(text: Any) -> Any:
-    if text not in ("true", "false", True, False):
-        raise ValueError("must be true or false")
-    return text
 
 
 def _some_word(text: str) -> str:
@@ -43,7 +37,6 @@ def _one_of(*names: str) -> Any:
     return Literal[names]
 
 
-Truth = Annotated[bool, BeforeValidator(_truth), WithJsonSchema({"type": "boolean"})]
 Searched = Annotated[Words, AfterValidator(_some_word)]
 
 
@@ -51,7 +44,7 @@ Searched = Annotated[Words, AfterValidator(_some_word)]
 class Filter:
     """One parameter of a search: what it is compared with, how, how its text is read, and what it means.
 
-    personal: it reads personal data. below: the parameter that must not lie under this one.
+    below: the parameter that must not lie under this one.
     """
 
     parameter: str
@@ -60,7 +53,6 @@ class Filter:
     kind: Any
     about: str
     example: Any = None
-    personal: bool = False
     below: str | None = None
 
 
@@ -86,8 +78,8 @@ def _money(column: str, about: str, least: Any = None, most: Any = None) -> tupl
 
 FILTERS: tuple[Filter, ...] = (
     Filter("county_fips", "county_fips", "equals", FiveDigits, "county, 5 digits", "19169"),
-    Filter("zip", "situs_zip", "equals", FiveDigits, "ZIP, 5 digits", "50010"),
-    Filter("city", "situs_city", "equals_in_any_case", Words, "city, without regard to case", "Ames"),
+    Filter("situs_zip", "situs_zip", "equals", FiveDigits, "ZIP, 5 digits", "50010"),
+    Filter("situs_city", "situs_city", "equals_in_any_case", Words, "city, without regard to case", "Ames"),
     Filter("property_type", "property_type", "equals", PropertyType, "type of property", "single_family"),
     Filter(
         "q",
@@ -103,7 +95,6 @@ FILTERS: tuple[Filter, ...] = (
         "has_words",
         Searched,
         "whole words of the owner's name in any case, in any order; personal data: analysts only, and every such read is audited",
-        personal=True,
     ),
     *_money("last_sale_price_usd", "price of the latest arm's-length sale"),
     *_range("last_sale_date", Day, None, None, "closing of the latest arm's-length sale"),
@@ -144,7 +135,6 @@ FILTERS: tuple[Filter, ...] = (
         "trust in the property's data (0 to 1), at least",
     ),
 )  # fmt: skip
-BY_PARAMETER = {one.parameter: one for one in FILTERS}
 
 # What each operator says. Columns of text are compared as they stand; what is not leakproof reads the tenant's rows only anyway.
 _SAID: dict[Operator, sql.SQL] = {
@@ -172,7 +162,7 @@ FilterQuery: Any = create_model("FilterQuery", __base__=Query, __doc__="Which pr
 
 
 def kind_of(column: str) -> sql.SQL:
-    """The SQL type of a column of the summary, for a cast."""
+    """The SQL type of a column of the summary, for a cast. Raises KeyError for a column that the contract does not have."""
     return sql.SQL(SUMMARY.column(column).sql_type)
 
 

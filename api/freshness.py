@@ -20,7 +20,7 @@ _KEPT_HEADERS = ("Link", "Content-Disposition")
 _METHODS = frozenset({"GET", "HEAD"})
 
 
-def known(platform: Services, caller: Caller, route: Route) -> Response | None:
+def known_answer(platform: Services, caller: Caller, route: Route) -> Response | None:
     """The answer, if the caller has it already (304) or it is kept; else None, and the request is marked with what it may be kept as."""
     if not route.is_versioned or request.method not in _METHODS:
         return None
@@ -78,4 +78,5 @@ def _etag(caller: Caller, version: str) -> str:
 def _is_named(etag: str) -> bool:
     """Whether If-None-Match names `etag`; compression appends its name to the tags that it sends."""
     named = request.if_none_match
-    return named.star_tag or any(tag.partition(":")[0] == etag for tag in named.as_set(include_weak=True))
+    # An asterisk stands for whatever there is, and here nobody has looked whether there is anything: it is answered in full.
+    return any(tag.partition(":")[0] == etag for tag in named.as_set(include_weak=True))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import socket
+import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -19,8 +21,11 @@ worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # Threads wait for PostgreSQL; each process' pool has a connection for every one of them.
 threads = 8
-# A worker whose threads all hang is replaced after this. A stream of any length is no hang: the worker's main thread answers for it.
+# A worker whose main thread hangs is replaced after this. What its other threads do is not looked at: a statement ends by PostgreSQL's
+# timeout and the client's own (api/database.py), and an answer that nobody takes by SEND_TIMEOUT_S.
 timeout = 30
+# A client that takes nothing of an answer for this long is cut off, and its thread, connection and place are free again.
+SEND_TIMEOUT_S = 30
 # What is in flight when SIGTERM comes may finish. Shorter than the ten seconds after which a process manager kills.
 graceful_timeout = 8
 # Longer than a proxy or a browser pauses between two requests; a thread is not held by a connection that waits.
@@ -80,6 +85,16 @@ def on_starting(_server: Any) -> None:
     except SettingError as refusal:
         sys.stderr.write(f"{refusal}\n")
         sys.exit(2)
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Give every connection that this worker will accept a timeout of sending.
+
+    Linux hands the option down from the listening socket, and it holds for a socket that blocks, as gthread's do: Python's own
+    timeout is lost when gthread calls setblocking. A send that times out is an OSError, after which gunicorn closes the answer.
+    """
+    for listener in worker.sockets:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SEND_TIMEOUT_S, 0))
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -15,7 +15,7 @@ from api.representations import json_response, picked
 from api.resource import Resource
 from api.schemas import Part, columns, part
 from api.services import services
-from api.subject import OfProperty, below, known
+from api.subject import OfProperty, below, require_property
 
 hazards = Resource(
     "hazards", __name__, "/api/v1/properties/<uuid:property_id>/hazards", "What the hazard layers say of one property, and its risk."
@@ -80,7 +80,7 @@ def one(path: PropertyPath, query: AsOfQuery) -> Response:
     """
     asked = {"property_id": path.property_id, "as_of": query.as_of}
     with services(current_app).database.reading(caller().tenant_id) as reading:
-        known(reading, asked)
+        require_property(reading, asked)
         exposure, risk = reading.row("api_exposure", asked), reading.row("api_risk", asked)
         read = layers(reading, exposure) if exposure else {}
     return json_response({

@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from flask import Blueprint, Response, current_app
 from psycopg import Error as DatabaseError
 
-from api.auth import KeysUnavailable
+from api.keys import KeysUnavailable
 from api.representations import json_response
 from api.services import Services, services
-from api.storage import bucket_exists
+from api.storage import check_bucket
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
@@ -37,18 +37,41 @@ def live() -> Response:
 @health.get("/ready")
 def ready() -> Response:
     """Every dependency with its latency; 503 when one that all requests need is away."""
-    with _lock:
-        kept = current_app.extensions.get("readiness")
-        if kept is None or time.monotonic() - kept[0] > KEPT_S:
-            kept = (time.monotonic(), _checked(services(current_app)))
-            current_app.extensions["readiness"] = kept
-    checks = kept[1]
+    checks = _lately_checked()
     away = {name for name, check in checks.items() if check["status"] == "away"}
     status = "unavailable" if away & REQUIRED else "degraded" if away else "ready"
     response = json_response({"status": status, "checks": checks}, 503 if status == "unavailable" else 200)
     if status == "unavailable":
         response.headers["Retry-After"] = "2"
     return response
+
+
+def _lately_checked() -> dict[str, dict[str, Any]]:
+    """What the checks said last. One caller checks at a time, and the others are answered with what is known meanwhile."""
+    kept = _kept()
+    # Only where nothing is known yet is there a reason to wait for whoever is checking.
+    if kept is not None and (_is_fresh(kept) or not _lock.acquire(blocking=False)):
+        return kept[1]
+    if kept is None:
+        _lock.acquire()
+    try:
+        kept = _kept()
+        if kept is None or not _is_fresh(kept):
+            checks = _checked(services(current_app))
+            # The age of what is known begins when it is known: checks that hang would otherwise be old already, and begin again.
+            kept = current_app.extensions["readiness"] = (time.monotonic(), checks)
+        return kept[1]
+    finally:
+        _lock.release()
+
+
+def _kept() -> tuple[float, dict[str, dict[str, Any]]] | None:
+    kept: tuple[float, dict[str, dict[str, Any]]] | None = current_app.extensions.get("readiness")
+    return kept
+
+
+def _is_fresh(kept: tuple[float, Any]) -> bool:
+    return time.monotonic() - kept[0] <= KEPT_S
 
 
 def _redis(url: str) -> None:
@@ -58,10 +81,10 @@ def _redis(url: str) -> None:
 
 def _checked(platform: Services) -> dict[str, dict[str, Any]]:
     chosen = platform.settings
-    checks: dict[str, Callable[[], object]] = {"postgresql": platform.database.ping, "jwks": platform.verifier.ready}
+    checks: dict[str, Callable[[], object]] = {"postgresql": platform.database.ping, "jwks": platform.verifier.require_keys}
     if chosen.redis_url:
         checks["redis"] = lambda: _redis(chosen.redis_url)
-    checks["s3"] = lambda: bucket_exists(chosen)
+    checks["s3"] = lambda: check_bucket(chosen)
     with ThreadPoolExecutor(max_workers=len(checks), thread_name_prefix="ready") as workers:
         return dict(zip(checks, workers.map(_timed, checks.values()), strict=True))
 

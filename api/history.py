@@ -17,7 +17,7 @@ from api.edge import caller
 from api.links import airflow_run, link
 from api.links import path as address
 from api.parameters import AsOfQuery, PageQuery, PropertyPath
-from api.personal import PERSONAL_FIELDS, disclose
+from api.personal import disclose, personal_in
 from api.problems import not_found
 from api.representations import picked
 from api.resource import Resource
@@ -104,13 +104,12 @@ def page(path: PropertyPath, query: HistoryQuery) -> Response:
         raise not_found()
     if query.include == "owner":
         disclose("owner in history")
-    withheld = frozenset() if query.include == "owner" else frozenset(PERSONAL_FIELDS)
     return paging.answer(
         shown,
         "history",
         rows,
         lambda row: [row["occurred_at"].isoformat(), row["table_name"], row["row_key"]],
-        lambda row: _event(path, row, withheld),
+        lambda row: _event(path, row, is_disclosed=query.include == "owner"),
     )
 
 
@@ -148,9 +147,10 @@ def changes(promise: Contract, before: Mapping[str, Any] | None, after: Mapping[
     return found
 
 
-def _event(path: PropertyPath, row: Mapping[str, Any], withheld: frozenset[str]) -> dict[str, Any]:
+def _event(path: PropertyPath, row: Mapping[str, Any], *, is_disclosed: bool) -> dict[str, Any]:
     promise, before, after = TABLES[row["table_name"]], row["row_before"], row["row_after"]
     some = after if after is not None else before
+    withheld = frozenset[str]() if is_disclosed else personal_in(promise.name, some)
     return {
         "occurred_at": row["occurred_at"],
         "event": "closed" if after is None else "appeared" if before is None else "changed",

@@ -15,6 +15,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from urllib3.exceptions import HTTPError
 
 MAX_JWKS_BYTES = 256 * 1024
 FRESH_S = 300.0  # a key that left the JWKS stops working within this
@@ -41,10 +42,14 @@ def fetch_jwks(url: str) -> bytes:
             raise OSError(f"the JWKS answered {response.status_code}")
         deadline = time.monotonic() + FETCH_TIMEOUT_S
         body = b""
-        for block in response.iter_content(16 * 1024):
-            body += block
-            if len(body) > MAX_JWKS_BYTES or time.monotonic() > deadline:
-                raise OSError("the JWKS is too large or too slow")
+        try:
+            # What has come, however little: a read that waits until its block is full could take a thousand timeouts.
+            while block := response.raw.read1(16 * 1024, decode_content=True):
+                body += block
+                if len(body) > MAX_JWKS_BYTES or time.monotonic() > deadline:
+                    raise OSError("the JWKS is too large or too slow")
+        except HTTPError as error:  # urllib3's own, which requests passes on as they are here
+            raise OSError("the JWKS breaks off") from error
     return body
 
 
@@ -107,7 +112,7 @@ class KeySet:
             self._refresh_aside()  # the key is known: nobody waits for the issuer
         return self._keys.get(kid)
 
-    def ready(self) -> None:
+    def require_keys(self) -> None:
         """Raise KeysUnavailable unless tokens can be verified."""
         if self._clock() - self._read_at > FRESH_S:
             self._refresh(COLD_COOLDOWN_S)

@@ -13,18 +13,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 from uuid import UUID
 
 from cachetools import LRUCache
 
 from api.redis_store import TIMEOUT_S, StoreAway, redis_store
-from estate.settings import LimitName
+from estate.settings import CostClass, LimitName
 
 WINDOW_S = 60
-CostClass = Literal["read", "search", "compute", "export"]
-COST_CLASSES: tuple[str, ...] = get_args(CostClass)
-_PLACES = {name: place for place, name in enumerate(COST_CLASSES, start=1)}
+COST_CLASSES: tuple[CostClass, ...] = get_args(CostClass)
+_PLACES: dict[str, int] = {name: place for place, name in enumerate(COST_CLASSES, start=1)}
 # Requests a minute. `subject` is one subject's total, `tenant` that of all its subjects; a tenant's own are in the tenants file.
 DEFAULT_LIMITS: dict[str, int] = {"read": 1200, "search": 300, "compute": 60, "export": 6, "subject": 1500, "tenant": 6000}
 # A key names how it counts and in which form: another strategy or form must take another name, or the old keys of a running
@@ -137,7 +136,7 @@ def _reset_s(window: list[int], at: int, now_s: float) -> int:
 
 
 class Limiter:
-    """Counts requests. `fallback_count` and `refused_count` grow for as long as the process lives."""
+    """Counts requests. `fallback_count`, of those counted in this process, grows for as long as it lives."""
 
     def __init__(
         self,
@@ -159,11 +158,10 @@ class Limiter:
         self._local = LocalWindows(clock)
         self._lock = threading.Lock()
         self.fallback_count = 0
-        self.refused_count = 0
         self.is_degraded = False
 
-    def hit(self, tenant_id: UUID, subject: str, cost: str) -> Allowance:
-        """Count one request of class `cost`, unless it is refused. Raises ValueError for a class that is none."""
+    def hit(self, tenant_id: UUID, subject: str, cost: CostClass) -> Allowance:
+        """Count one request of class `cost`, unless it is refused. Raises ValueError for what is no class of COST_CLASSES."""
         place = _PLACES.get(cost)
         if place is None:
             raise ValueError(f"{cost!r} is not a class of requests")
@@ -181,10 +179,11 @@ class Limiter:
             if self.is_degraded:
                 self.is_degraded = False
                 log.info("limits are counted in Redis again")
-        if not allowance.is_allowed:
-            with self._lock:
-                self.refused_count += 1
         return allowance
+
+    def close(self) -> None:
+        """Give the connections to Redis back; the next request opens new ones."""
+        self._store.close()
 
     def _note_fallback(self, reason: StoreAway) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from api.services import services
 def data_docs(docs_key: str | None) -> str | None:
     """The address of a page below the caller's Data Docs; None where there is no page, or the tenant has no Data Docs."""
     base = services(current_app).docs_url(caller().tenant_id)
-    # Older rows name the whole object.
+    # A key may name the whole object, beginning with the tenant; the address begins below it.
     return None if docs_key is None else _below(base, *(docs_key.partition("/data-docs/")[2] or docs_key).split("/"))
 
 
@@ -30,13 +30,13 @@ def marquez_dataset(table: str) -> str | None:
     platform = services(current_app)
     if not platform.settings.marquez_url:
         return None
-    slug = next((tenant.slug for tenant in platform.tenants.values() if tenant.tenant_id == caller().tenant_id), None)
-    if slug is None:
+    tenant = platform.tenant(caller().tenant_id)
+    if tenant is None:
         return None
     # Only here: it brings frames and OpenLineage along, which no other route needs.
     from estate.lineage import namespace
 
-    return _below(platform.settings.marquez_url, "lineage", "dataset", namespace(slug, table), table)
+    return _below(platform.settings.marquez_url, "lineage", "dataset", namespace(tenant.slug, table), table)
 
 
 def path(*parts: object, **query: object) -> str:

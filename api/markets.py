@@ -7,13 +7,13 @@ import re
 from datetime import date, datetime
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response, current_app, g
 from psycopg import sql
 from pydantic import BaseModel, Field
 
-from api import paging
+from api import links, paging
 from api.edge import caller
-from api.model_store import Registered, model_store
+from api.model_store import ModelAway, Registered, model_store
 from api.parameters import AsOfQuery, FiveDigits, PageQuery, Whole
 from api.problems import not_found
 from api.representations import json_response, picked
@@ -24,6 +24,7 @@ from estate.sql import query as query_text
 
 markets = Resource("markets", __name__, "/api/v1/markets", "Market areas, what sold in them, and how prices moved.")
 
+NO_MODEL = "no model serves the county"
 MINIMUM_SALES = 3  # two prices cannot outvote an odd one
 _AREA = re.compile(r"[0-9]{5}|-?[0-9]{1,2}\.[0-9],-?[0-9]{1,3}\.[0-9]")
 _AREA_SAID = "ZIP, or where it is not known the south-west corner of the 0.1-degree cell, as 42.0,-93.6"
@@ -31,8 +32,8 @@ _VERSIONED = ("home", "sale", "found", "outcome")  # the names of versioned tabl
 _HOLDS_NOW = sql.SQL("{table}.superseded_at = 'infinity'")
 _HELD_THEN = sql.SQL("{table}.published_at <= %(as_of)s::timestamptz AND {table}.superseded_at > %(as_of)s::timestamptz")
 _SHOWN = (
-    "market_area", "county_fips", "latitude", "longitude", "property_count", "sale_count", "last_sale_date", "year_sale_count",
-    "year_to_date", "median_price_usd", "median_price_per_sqft_usd",
+    "market_area", "county_fips", "latitude", "longitude", "property_count", "sale_count", "last_sale_date", "window_sale_count",
+    "window_to_date", "median_price_usd", "median_price_per_sqft_usd",
 )  # fmt: skip
 
 MarketLinks = part(
@@ -52,8 +53,8 @@ Market = part(
     property_count=(int, Field(description="properties you hold or study there")),
     sale_count=(int, Field(description="their sales")),
     last_sale_date=(date | None, Field(description="day of the newest of them")),
-    year_to_date=(date | None, Field(description="day of your newest sale anywhere: the medians are over the 365 days that end with it")),
-    year_sale_count=(int, Field(description="sales within those days")),
+    window_to_date=(date | None, Field(description="day of your newest sale anywhere: the medians are over the 365 days that end with it")),
+    window_sale_count=(int, Field(description="sales within those days")),
     median_price_usd=(float | None, Field(description=f"their median price (usd); null with fewer than {MINIMUM_SALES}")),
     median_price_per_sqft_usd=(
         float | None,
@@ -79,7 +80,7 @@ MarketIndex = part(
     "MarketIndex",
     "Which index the series shows: attributes, areas and repeat sales in one penalised least squares, as the county's model keeps it.",
     columns("score.model", ("model_id", "as_of_date")),
-    page=(str | None, Field(description="page of the model below the tenant's Data Docs")),
+    data_docs=(str | None, Field(description="page of the model below the tenant's Data Docs")),
     is_own=(bool, Field(description="whether it is the area's own; else its county's stands for it")),
 )
 
@@ -118,7 +119,8 @@ class MarketAnswer(Answer):
     market: Market = Field(description="the area")  # type: ignore[valid-type]
     as_of: datetime | None = Field(description="the moment asked for; null for now")
     minimum_sale_count: int = Field(description="sales below which a median is null")
-    index: MarketIndex | None = Field(description="the index shown; null where no model serves the county")  # type: ignore[valid-type]
+    index: MarketIndex | None = Field(description="the index shown; null where there is none")  # type: ignore[valid-type]
+    index_missing_reason: str | None = Field(description="why there is none, and no month has a level; null where an index is shown")
     months: list[MarketMonth] = Field(description="the months, without gaps, the oldest first")  # type: ignore[valid-type]
 
 
@@ -147,12 +149,13 @@ def one(path: MarketPath, query: MarketQuery) -> Response:
             raise not_found()
         rows = reading.rows(_composed("api_market_months", query.as_of), {**asked, "month_count": query.months})
         row = store.serving(reading, tenant_id, found["county_fips"] or "00000", as_of=query.as_of)
-    index, levels = _indexed(row, area, [month["month_date"] for month in rows]) if row else (None, [None] * len(rows))
+    index, levels, missing = _index(row, area, [month["month_date"] for month in rows])
     body = {
         "market": _shown(found),
         "as_of": query.as_of,
         "minimum_sale_count": MINIMUM_SALES,
         "index": index,
+        "index_missing_reason": missing,
         "months": [{**month, "price_index": level} for month, level in zip(rows, levels, strict=True)],
     }
     return json_response(body)
@@ -166,14 +169,28 @@ def _composed(name: str, as_of: datetime | None) -> sql.Composed:
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     area = row["market_area"]
-    zips = {name: None if "," in area else f"/api/v1/{name}?zip={area}" for name in ("properties", "sales")}
-    return {**picked(row, *_SHOWN), "links": {"self": f"/api/v1/markets/{area}", **zips}}
+    there = {name: None if "," in area else links.path(name, situs_zip=area) for name in ("properties", "sales")}
+    return {**picked(row, *_SHOWN), "links": {"self": links.path("markets", area), **there}}
+
+
+def _index(row: Registered | None, area: str, months: list[date]) -> tuple[dict[str, Any] | None, list[float | None], str | None]:
+    """What `_indexed` tells; or None, levels of None, and why there is no index."""
+    reason: str | None = NO_MODEL
+    if row is not None:
+        try:
+            return *_indexed(row, area, months), None
+        except ModelAway as away:
+            # All else is known. What is lacking comes back without a publication, so this answer must not outlive the moment.
+            g.pop("etag", None)
+            g.pop("keep_as", None)
+            reason = away.description
+    return None, [None] * len(months), reason
 
 
 def _indexed(row: Registered, area: str, months: list[date]) -> tuple[dict[str, Any], list[float | None]]:
     """What is told of the index, and its level by month, 100 at the model's day; None before it begins and after that day."""
     known = model_store(current_app).model(row).comparator.index
-    named = row.named(services(current_app).docs_url(row.tenant_id)) | {"is_own": area in known.areas}
+    named = row.named() | {"is_own": area in known.areas}
     if not months:
         return named, []
     import numpy as np

@@ -13,9 +13,10 @@ from api.edge import caller
 from api.limits import COST_CLASSES, DEFAULT_LIMITS, WINDOW_S
 from api.parameters import Query
 from api.representations import json_response
-from api.resource import Resource, Role
+from api.resource import Resource
 from api.schemas import Answer, columns, part
 from api.services import services
+from estate.api_key import ROLES, Role
 
 me = Resource("me", __name__, "/api/v1/me", "Who you are to this API.")
 
@@ -62,14 +63,14 @@ def whoami(query: Query) -> Response:  # noqa: ARG001 - none is known here
     version = platform.versions.current(who.tenant_id)
     with platform.database.reading(who.tenant_id) as reading:
         published = reading.row("api_last_publication", {})
-    tenant = next((tenant for tenant in platform.tenants.values() if tenant.tenant_id == who.tenant_id), None)
+    tenant = platform.tenant(who.tenant_id)
     limits: dict[str, int] = {**DEFAULT_LIMITS}
     if tenant is not None:
         limits.update({str(name): limit for name, limit in tenant.limits.items()})
     body = {
         "subject": who.subject,
         "tenant": {"tenant_id": who.tenant_id, "slug": tenant and tenant.slug, "name": tenant and tenant.name},
-        "roles": [role for role in ("viewer", "analyst", "admin") if role in who.roles],
+        "roles": [role for role in ROLES if role in who.roles],
         "credential": who.credential,
         "expires_at": _expires_at() if who.credential == "token" else None,
         "limits": {name: limits[name] for name in (*COST_CLASSES, "subject", "tenant")},

@@ -10,22 +10,24 @@ import hashlib
 import logging
 import threading
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
-from cachetools import LRUCache, TTLCache, cached
+from cachetools import TTLCache, cached
 from flask import Flask
 from werkzeug.exceptions import ServiceUnavailable
 
 from api.database import Reading
+from api.links import data_docs
 from api.services import services
-from api.storage import client
+from api.storage import ObjectTooLarge, read
 from estate.errors import ModelRefused
 from estate.settings import Settings
 
@@ -69,10 +71,9 @@ class Registered:
     object_key: str
     page_key: str
 
-    def named(self, docs_url: str | None) -> dict[str, Any]:
-        """What an answer tells of the model: model_id, as_of_date, and its page where Data Docs are served."""
-        page = f"{docs_url}/{self.page_key}" if docs_url else None
-        return {"model_id": self.model_id, "as_of_date": self.as_of_date, "page": page}
+    def named(self) -> dict[str, Any]:
+        """What an answer tells the caller of the model: model_id, as_of_date, and its page in Data Docs as data_docs."""
+        return {"model_id": self.model_id, "as_of_date": self.as_of_date, "data_docs": data_docs(self.page_key)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +104,20 @@ class ModelStore:
         self._markets = _Kept(KEPT_MARKETS)
 
     def serving(
-        self, reading: Reading, tenant_id: UUID, county_fips: str, *, day: date | None = None, as_of: Any = None
+        self, reading: Reading, tenant_id: UUID, county_fips: str, *, day: date | None = None, as_of: datetime | None = None
     ) -> Registered | None:
-        """The model that serves the county on `day` (the newest without), by what had been promoted at `as_of`; None where none does."""
+        """The model that serves the county on `day` (the newest without), by what had been promoted at `as_of`; None where none does.
+
+        `as_of` is a datetime with its zone, and now without one. Raises psycopg.OperationalError when the database is away.
+        """
         found = reading.row("api_serving_model", {"county_fips": county_fips, "valuation_date": day, "as_of": as_of})
         return None if found is None else Registered(tenant_id=tenant_id, **found)
 
     def sales(self, reading: Reading, tenant_id: UUID, county_fips: str) -> CountySales:
-        """The county's valid sales, read once while nothing is published that could change them."""
+        """The county's valid sales, read once while nothing is published that could change them; an empty frame where it has none.
+
+        Raises psycopg.OperationalError when the database is away.
+        """
         state = reading.row("api_market_state", {}) or {}
         key = (tenant_id, county_fips, tuple(state.values()))
         made: CountySales = self._sales(
@@ -124,17 +131,25 @@ class ModelStore:
         return made
 
     def market(self, row: Registered, sales: CountySales, day: date) -> Asked:
-        """The model with the market of `day`: the sales before it and their price index. Raises ModelAway as `model` does."""
+        """The model with the market of `day`: the sales before it and their price index, made in its turn as all that is computed.
+
+        Raises ModelAway as `model` does, and ServiceUnavailable as `computing` does.
+        """
+        key = (row.tenant_id, row.model_id, row.artefact_sha256, day, sales.key)
+        kept = cast("Asked | None", self._markets.known(key))
+        if kept is not None:
+            return kept
+        model = self.model(row)
 
         def made() -> Asked:
             from estate.score.model import day_number
             from estate.score.valuation import Asked
 
-            with one_thread():
-                return Asked.of(self.model(row), row.model_id, sales.frame, day_number(day))
+            return Asked.of(model, row.model_id, sales.frame, day_number(day))
 
-        asked: Asked = self._markets((row.tenant_id, row.model_id, row.artefact_sha256, day, sales.key), made)
-        return asked
+        with self.computing():
+            asked: Asked = self._markets(key, made)
+            return asked
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -168,16 +183,13 @@ class ModelStore:
         if not row.object_key.startswith(f"{row.tenant_id}/models/"):
             raise _refused(row, "is registered under another tenant's key")
         try:
-            found = client(self._settings).get_object(Bucket=self._settings.s3_bucket, Key=row.object_key)
-            if found["ContentLength"] > MAX_MODEL_BYTES:
-                raise _refused(row, f"has {found['ContentLength']} bytes")
-            body = found["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
-                raise _refused(row, "is gone from the object store") from None
+            body = read(self._settings, row.object_key, MAX_MODEL_BYTES)
+        except ObjectTooLarge as error:
+            raise _refused(row, f"is too large: {error}") from None
+        except (BotoCoreError, ClientError, OSError) as error:
             raise _away(row, error) from None
-        except (BotoCoreError, OSError) as error:
-            raise _away(row, error) from None
+        if body is None:
+            raise _refused(row, "is gone from the object store")
         if hashlib.sha256(body).hexdigest() != row.artefact_sha256:
             raise _refused(row, "has other bytes than were registered")
         return body
@@ -207,14 +219,47 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+class _Shared(OrderedDict[tuple[Any, ...], Any]):
+    """At most `count` values, and of one tenant (the first of their keys) at most half, so that none drives all others out.
+
+    What was asked for the longest ago goes first.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count = count
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        found = super().__getitem__(key)
+        self.move_to_end(key)
+        return found
+
+    def __setitem__(self, key: tuple[Any, ...], value: Any) -> None:
+        super().__setitem__(key, value)
+        own = [known for known in self if known[0] == key[0]]
+        if len(own) > self._count // 2:
+            del self[own[0]]
+        elif len(self) > self._count:
+            del self[next(iter(self))]
+
+
 class _Kept:
     """The last few of something dear: made once a key, whoever asks meanwhile waits for it; a failure is not kept."""
 
     def __init__(self, count: int) -> None:
-        self._cache: LRUCache[Hashable, Any] = LRUCache(maxsize=count)
-        self._made = cached(self._cache, key=lambda key, _make: key, condition=threading.Condition())(lambda _key, make: make())
+        self._shared = _Shared(count)
+        self._changing = threading.Condition()
+        self._made = cached(self._shared, key=lambda key, _make: key, condition=self._changing)(lambda _key, make: make())
 
-    def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
+    def known(self, key: tuple[Any, ...]) -> Any:
+        """What is kept of the key; None where nothing is."""
+        with self._changing:
+            try:
+                return self._shared[key]
+            except KeyError:
+                return None
+
+    def __call__(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         made: T = self._made(key, make)
         return made
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask import Response, current_app
+from psycopg import sql
 from pydantic import BaseModel, Field
 
 from api import links, paging
+from api.database import Reading
 from api.edge import caller
-from api.parameters import FiveDigits, PageQuery, Query
+from api.parameters import BOOK_NAME, FiveDigits, PageQuery, Query, Truth
 from api.problems import not_found
 from api.quality import GateVerdict, verdict
 from api.representations import json_response, picked
@@ -18,6 +19,7 @@ from api.resource import Resource
 from api.schemas import Answer, columns, part
 from api.services import services
 from estate.contracts import CONTRACTS
+from estate.sql import query as query_text
 
 models = Resource("models", __name__, "/api/v1/models", "Trained models and their ratio studies.")
 
@@ -29,8 +31,6 @@ PROMOTION = ("promotion_id", "promoted_at", "promoted_by", "reason", "is_rollbac
 SNAPSHOT = ("snapshot_id", "source_name", "batch_id", "vintage_date")
 STRATUM = tuple(name for name in CONTRACTS["score.ratio_study"].column_names if name not in {"tenant_id", "model_id"})
 DRIFT = tuple(name for name in CONTRACTS["score.drift"].column_names if name not in {"tenant_id", "model_id"})
-# Whatever names a model of ours; anything else is not one, and is not asked for.
-_MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 _ModelLinks = part(
     "ModelLinks",
@@ -72,9 +72,9 @@ class ModelsQuery(PageQuery):
     """Which models."""
 
     county_fips: FiveDigits | None = Field(None, description="of this county only", json_schema_extra={"example": "19169"})
-    is_serving: bool | None = Field(
+    is_serving: Truth | None = Field(
         None, description="true: only those that give the values of their county today; false: only the others",
-        json_schema_extra={"example": False},
+        json_schema_extra={"example": "false"},
     )  # fmt: skip
 
 
@@ -111,24 +111,23 @@ class RatioStudyAnswer(Answer):
     strata: list[Stratum] = Field(description="the whole first, then by kind of stratum")  # type: ignore[valid-type]
 
 
-@models.read("", answer=ModelsAnswer, summary="Trained models, those refused included")
+# Which model serves a county today is another tomorrow, also when nothing is published: neither of these two is versioned.
+@models.read("", answer=ModelsAnswer, is_versioned=False, summary="Trained models, those refused included")
 def page(query: ModelsQuery) -> Response:
     """What was trained: each model with its figures, whether it serves, and what refused it if anything did."""
     asked = paging.asked("models", query)
     filters = {"county_fips": query.county_fips, "is_serving": query.is_serving}
     with services(current_app).database.reading(caller().tenant_id) as reading:
-        rows = reading.rows("api_model_page", {"page_size": asked.fetched, **asked.key("after_date", "after_id"), **filters})
+        rows = _rows(reading, page_size=asked.fetched, **asked.key("after_date", "after_id"), **filters)
     return paging.answer(asked, "models", rows, lambda row: [row["as_of_date"].isoformat(), row["model_id"]], _model)
 
 
-@models.read("/<model_id>", answer=ModelAnswer, summary="One model whole")
+@models.read("/<model_id>", answer=ModelAnswer, is_versioned=False, summary="One model whole")
 def one(path: ModelPath, query: Query) -> Response:  # noqa: ARG001 - none is known here
     """One model: on what it was trained, its figures, its verdict, who promoted it and why, and its drift since."""
     asked = _asked(path)
     with services(current_app).database.reading(caller().tenant_id) as reading:
-        found = reading.row("api_model_whole", asked)
-        if found is None:
-            raise not_found()
+        found = _found(reading, asked)
         judged = reading.row("api_verdict", {"verdict_id": found["verdict_id"]})
         promotions = reading.rows("api_model_promotions", asked)
         snapshots = reading.rows("api_model_snapshots", asked)
@@ -148,17 +147,29 @@ def ratio_study(path: ModelPath, query: Query) -> Response:  # noqa: ARG001 - no
     """Level, uniformity and vertical equity of the model's values over sales that it had not seen, stratum by stratum."""
     asked = _asked(path)
     with services(current_app).database.reading(caller().tenant_id) as reading:
-        found = reading.row("api_model_whole", asked)
-        if found is None:
-            raise not_found()
+        found = _found(reading, asked)
         strata = reading.rows("api_ratio_study", asked)
     return json_response({**picked(found, "model_id", "is_passed"), "strata": strata})
 
 
 def _asked(path: ModelPath) -> dict[str, str]:
-    if not _MODEL_ID.fullmatch(path.model_id):
+    if not BOOK_NAME.fullmatch(path.model_id):
         raise not_found()
     return {"model_id": path.model_id}
+
+
+def _found(reading: Reading, asked: dict[str, str]) -> dict[str, Any]:
+    """The model that is asked for. Raises NotFound where the tenant has none of this name."""
+    rows = _rows(reading, page_size=1, **asked)
+    if not rows:
+        raise not_found()
+    return rows[0]
+
+
+def _rows(reading: Reading, **asked: Any) -> list[dict[str, Any]]:
+    # Composed, that is planned for what was asked: one model is found by its key.
+    names = ("after_date", "after_id", "model_id", "county_fips", "is_serving")
+    return reading.rows(sql.SQL(query_text("api_model_page")).format(), dict.fromkeys(names) | asked)
 
 
 def _model(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,15 @@ from uuid import UUID
 from flask import current_app, request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from api.cursors import MAX_CURSOR_CHARS
 from api.problems import InvalidBody, InvalidParameter
 
 MAX_PAGE_SIZE = 500
 DEFAULT_PAGE_SIZE = 100
 MAX_TEXT_CHARS = 100
-MAX_CURSOR_CHARS = 1024
+
+# Whatever names a batch or a model of ours; anything else is neither, and is not asked for.
+BOOK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 _RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
@@ -43,6 +46,15 @@ def _number(text: Any) -> Any:
     if isinstance(text, str) and not _NUMBER.fullmatch(text):
         raise ValueError("must be a number such as 12, -93.6 or 1e6")
     return text
+
+
+def _truth(text: Any) -> Any:
+    # Pydantic would take yes, on and 1 as well; an address means what it says.
+    if isinstance(text, bool):
+        return text
+    if not isinstance(text, str) or text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
 
 
 def _moment(text: Any) -> datetime:
@@ -75,6 +87,7 @@ def _words(text: str) -> str:
 
 Whole = Annotated[int, BeforeValidator(_number)]
 Number = Annotated[float, BeforeValidator(_number)]
+Truth = Annotated[bool, BeforeValidator(_truth), WithJsonSchema({"type": "boolean"})]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 FiveDigits = Annotated[str, Field(pattern=r"^[0-9]{5}$")]

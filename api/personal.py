@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import current_app, g
 from werkzeug.exceptions import Forbidden
 
@@ -10,8 +13,23 @@ from api.resource import ROLES_THAT_MAY
 from api.services import services
 from estate.contracts import CONTRACTS
 
-# The columns of a property that name a person or say where he gets his post; the contract says so in their meaning.
-PERSONAL_FIELDS = tuple(column.name for column in CONTRACTS["normalize.property"].columns if column.meaning.endswith("(personal data)"))
+# (table, column) of everything that the contracts mark as personal: who owns, sells or buys, where he gets his post, and raw rows.
+PERSONAL = frozenset((promise.name, column.name) for promise in CONTRACTS.values() for column in promise.columns if column.is_personal)
+_CONFLICT = CONTRACTS["normalize.conflict"].name
+_SAID = ("losing_value", "winning_value")
+
+
+def personal_columns(table: str) -> tuple[str, ...]:
+    """The personal columns of `table`, in the order of its contract."""
+    return tuple(name for name in CONTRACTS[table].column_names if (table, name) in PERSONAL)
+
+
+def personal_in(table: str, row: Mapping[str, Any]) -> frozenset[str]:
+    """The columns of this `row` of `table` that hold personal data. A conflict says what its field holds: of an owner, it names him."""
+    found = frozenset(personal_columns(table))
+    if table == _CONFLICT and ("normalize.property", row["field_name"]) in PERSONAL:
+        return found.union(_SAID)
+    return found
 
 
 def disclose(what: str) -> None:

@@ -90,6 +90,9 @@ PROBLEM_ANSWERS: dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] |
         (401, "no valid credentials"),
         (403, "the credentials do not allow this"),
         (404, "nothing that the caller may read"),
+        (406, "no form of the answer that `Accept` takes"),
+        (413, "the body is larger than the API reads"),
+        (414, "the address is longer than the API reads"),
         (429, "the limit of this minute is used up"),
         (503, "something the answer needs is away"),
     )
@@ -186,16 +189,3 @@ def register(app: Flask) -> None:
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(Exception, _fault)
     app.register_blueprint(problems)
-
-
-__all__ = [
-    "KINDS",
-    "PROBLEM_ANSWERS",
-    "InvalidBody",
-    "InvalidCursor",
-    "InvalidParameter",
-    "Problem",
-    "as_problem",
-    "not_found",
-    "register",
-]

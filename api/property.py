@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import Any, Literal
 
 from flask import Response, current_app
@@ -12,7 +11,7 @@ from api.edge import caller
 from api.hazards import Hazards, Risk
 from api.links import link
 from api.parameters import AsOfQuery, PropertyPath
-from api.personal import PERSONAL_FIELDS, disclose
+from api.personal import disclose, personal_columns
 from api.problems import not_found
 from api.property_sales import SALE_COLUMNS
 from api.resource import Resource
@@ -21,7 +20,6 @@ from api.services import services
 from api.subject import OfProperty
 from api.value_parts import VALUE, ValueModel
 from estate.contracts.provenance import TRUST
-from estate.provenance.trust import TRACED_FIELDS
 
 whole_property = Resource("property", __name__, "/api/v1/properties", "One property whole, and what lies below it.")
 
@@ -79,7 +77,7 @@ _PARTS: dict[str, Any] = {
     "address": (part("PropertyAddress", "Where it is.", columns(_TABLE, ADDRESS)), Field(description="as received and as standardised")),
     "location": (_LOCATED, Field(description="where it lies")),
     "owner": (
-        part("PropertyOwner", "Whose it is.", columns(_TABLE, PERSONAL_FIELDS)) | None,
+        part("PropertyOwner", "Whose it is.", columns(_TABLE, personal_columns(_TABLE))) | None,
         Field(description="null unless an analyst asks for it with include=owner"),
     ),
     "attributes": (part("PropertyAttributes", "What it is.", columns(_TABLE, ATTRIBUTES)), Field(description="what it is")),
@@ -116,8 +114,3 @@ def one(path: PropertyPath, query: PropertyQuery) -> Response:
     if document is None:
         raise not_found()
     return Response(document, content_type="application/json")
-
-
-def field_trust(trust: dict[str, Any]) -> dict[str, int | None]:
-    """The trust of each traced field in percent, by name; null for a field that came after the row was written."""
-    return dict(zip_longest(TRACED_FIELDS, trust["field_trust_pct"]))

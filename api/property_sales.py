@@ -16,7 +16,7 @@ from api.representations import picked
 from api.resource import Resource
 from api.schemas import Answer, columns, part
 from api.services import services
-from api.subject import below, known
+from api.subject import below, require_property
 
 property_sales = Resource(
     "property_sales", __name__, "/api/v1/properties/<uuid:property_id>/sales", "The sales of one property, each with what is found of it."
@@ -36,8 +36,8 @@ SALE_COLUMNS = {
     "decided_by": (str | None, Field(description=_DECIDED_BY)),
     **columns("normalize.sale", ("source_name",)),
 }
-RowOrigin = part(
-    "RowOrigin",
+SourceRow = part(
+    "SourceRow",
     "The row of a landed file.",
     columns("ingest.snapshot", ("source_name", "file_name", "snapshot_sha256", "snapshot_id")),
     columns("normalize.sale", ("row_number",)),
@@ -48,7 +48,7 @@ PropertySale = part(
     "A sale of the property.",
     SALE_COLUMNS,
     columns("normalize.sale", ("published_at",)),
-    source=(RowOrigin | None, Field(description="the row that tells of the sale")),
+    source=(SourceRow | None, Field(description="the row that tells of the sale")),
     links=(
         part("PropertySaleLinks", "Further about the sale.", provenance=link("the cells of that row")),
         Field(description="further about the sale"),
@@ -73,7 +73,7 @@ def page(path: PropertyPath, query: PropertySalesQuery) -> Response:
     asked = {"property_id": path.property_id, "as_of": query.as_of}
     shown = paging.asked(f"sales of {path.property_id}", query)
     with services(current_app).database.reading(caller().tenant_id) as reading:
-        known(reading, asked)
+        require_property(reading, asked)
         rows = sales(reading, {**asked, **shown.key("after_date", "after_id"), "page_size": shown.fetched})
     return paging.answer(shown, "sales", rows, lambda row: [row["keyed_date"], str(row["sale_id"])], lambda row: _sale(path, row))
 
@@ -84,7 +84,7 @@ def sales(reading: Reading, asked: dict[str, Any]) -> list[dict[str, Any]]:
     return reading.rows("api_sales_as_of" if asked["as_of"] else "api_sales", page_of)
 
 
-def origin(row: dict[str, Any]) -> dict[str, Any] | None:
+def source_row(row: dict[str, Any]) -> dict[str, Any] | None:
     """The landed row behind a sale, or None where its file is not known."""
     return picked(row, *_ORIGIN) if row["file_name"] is not None else None
 
@@ -92,6 +92,6 @@ def origin(row: dict[str, Any]) -> dict[str, Any] | None:
 def _sale(path: PropertyPath, row: dict[str, Any]) -> dict[str, Any]:
     return {
         **picked(row, *SALE, "published_at"),
-        "source": origin(row),
+        "source": source_row(row),
         "links": {"provenance": below(path.property_id, "provenance")},
     }

@@ -12,7 +12,7 @@ from api.edge import caller
 from api.evidence import TABLES, Evidence, gather
 from api.hazards import HAZARD_FIELDS
 from api.parameters import AsOfQuery, PropertyPath
-from api.personal import PERSONAL_FIELDS, disclose
+from api.personal import PERSONAL, disclose
 from api.problems import not_found
 from api.provenance_parts import NOTHING, FieldProvenanceAnswer, ProvenanceAnswer
 from api.representations import geometry, json_response, picked
@@ -69,13 +69,13 @@ def one(path: FieldPath, query: AsOfQuery) -> Response:
         evidence = _evidence(reading, asked)
     if evidence.row(FIELDS[field]) is None:
         raise not_found()
-    if field in PERSONAL_FIELDS:
+    if (FIELDS[field].name, field) in PERSONAL:
         disclose(f"{field} in provenance")
     return json_response({"property_id": path.property_id, "as_of": asked["as_of"], **_answer(evidence, field)})
 
 
 def _evidence(reading: Reading, asked: dict[str, Any]) -> Evidence:
-    evidence = gather(reading, asked, services(current_app).docs_url(caller().tenant_id))
+    evidence = gather(reading, asked)
     if evidence is None:
         raise not_found()
     return evidence

@@ -9,12 +9,13 @@ from pydantic import Field, create_model
 
 from api.hazards import HazardLayerRead
 from api.links import link
+from api.quality import GateFailure
 from api.schemas import columns, part
 from api.subject import OfProperty
 
 _CELLS = {
     **columns("ingest.snapshot", ("source_name", "file_name")),
-    "file_sha256": (str, Field(description="SHA-256 of the file's bytes")),
+    "snapshot_sha256": (str, Field(description="SHA-256 of the file's bytes")),
     **columns("ingest.snapshot", ("snapshot_id",)),
     "row_number": (int, Field(description="row of that file (the first data row is 1)")),
     "columns": (list[str], Field(description="columns of that file that say it")),
@@ -38,11 +39,12 @@ FieldCells = part(
 InputValue = part("InputValue", "A value that this one is made of.", value=(Any, Field(description="the value")))
 InputTrust = part("InputTrust", "A trust that this one is made of.", trust_pct=(int | None, Field(description="the trust (0-100)")))
 
-_VERDICT = ("verdict_id", "is_passed", "judged_at", "expectation_count", "rows_in", "rows_quarantined", "suite_sha256", "failures")
+_VERDICT = ("verdict_id", "is_passed", "judged_at", "expectation_count", "rows_in", "rows_quarantined", "suite_sha256")
 PublicationVerdict = part(
     "PublicationVerdict",
     "What the gate said of the batch.",
     columns("provenance.verdict", _VERDICT),
+    failures=(list[GateFailure], Field(description="every expectation that did not hold, in the order of the suite")),  # type: ignore[valid-type]
     data_docs=link("the verdict's page for people"),
 )
 ProvenancePublication = part(
@@ -68,7 +70,7 @@ ProvenanceModel = part(
             "code_version", "artefact_sha256",
         ),
     ),
-    page=link("the model's page for people"),
+    data_docs=link("the model's page for people"),
 )  # fmt: skip
 ProvenanceComparable = part(
     "ProvenanceComparable",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, current_app
+from psycopg import sql
 from pydantic import Field
 
 from api import links
+from api.database import Reading
 from api.edge import caller
 from api.parameters import Query, Words
 from api.representations import json_response, picked
@@ -15,6 +17,7 @@ from api.resource import Resource
 from api.schemas import Answer, columns, part
 from api.services import services
 from estate.contracts import CONTRACTS
+from estate.sql import query as query_text
 
 quality = Resource("quality", __name__, "/api/v1/quality", "What the gates said: every table is judged before it is published.")
 
@@ -27,7 +30,7 @@ GateFailure = part(
     "GateFailure",
     "An expectation that did not hold.",
     expectation=(str, Field(description="what was expected, as Great Expectations calls it")),
-    column=(str | None, Field(description="column, or columns, concerned; null where it is about the whole table")),
+    field_name=(str | None, Field(description="column, or columns, concerned; null where it is about the whole table")),
     rows=(int | None, Field(description="rows that broke it")),
     severity=(str | None, Field(description="critical or warning")),
     outcome=(str | None, Field(description="refused (nothing was published), quarantined (those rows were kept back) or warned")),
@@ -74,17 +77,26 @@ class QualityAnswer(Answer):
 def latest(query: QualityQuery) -> Response:
     """What the gates said last: whether it passed, how many rows were kept back, and every expectation that did not hold."""
     with services(current_app).database.reading(caller().tenant_id) as reading:
-        rows = reading.rows("api_verdicts_latest", {"batch_id": query.batch_id, "table_name": query.table_name})
+        rows = latest_verdicts(reading, query.batch_id, query.table_name)
     order = {name: place for place, name in enumerate(CONTRACTS)}
     rows.sort(key=lambda row: order.get(row["table_name"], len(order)))
     return json_response({"quality": [verdict(row) for row in rows], "refused_count": sum(not row["is_passed"] for row in rows)})
+
+
+def latest_verdicts(reading: Reading, batch_id: str | None = None, table_name: str | None = None) -> list[dict[str, Any]]:
+    """The latest verdict on each table, of all batches or of one, of all tables or of one: rows for `verdict`.
+
+    Raises psycopg.OperationalError when the database is away.
+    """
+    # Composed, that is planned for the filters that were given: a plan that serves any would read every verdict for one batch.
+    return reading.rows(sql.SQL(query_text("api_verdicts_latest")).format(), {"batch_id": batch_id, "table_name": table_name})
 
 
 def verdict(row: dict[str, Any]) -> dict[str, Any]:
     """A row of provenance.verdict as a GateVerdict; `row["is_landed"]` says whether its batch is a landed file."""
     return {
         **picked(row, *VERDICT),
-        "failures": [_failure(failure) for failure in row["failures"]],
+        "failures": failures(row["failures"]),
         "links": {
             "data_docs": links.data_docs(row["docs_key"]),
             "airflow_run": links.airflow_run(row["run_id"]),
@@ -95,10 +107,10 @@ def verdict(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def failures(stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The failures of a row of provenance.verdict as GateFailures; what an older gate did not write is null."""
+    return [{name: failure.get(name) for name in GateFailure.model_fields} for failure in stored]
+
+
 def _quarantine(row: dict[str, Any]) -> str:
     return links.path("quarantine", batch_id=row["batch_id"], table_name=row["table_name"])
-
-
-def _failure(failure: dict[str, Any]) -> dict[str, Any]:
-    names = ("expectation", "rows", "severity", "outcome", "reason", "detail")
-    return {**{name: failure.get(name) for name in names}, "column": failure.get("field_name")}

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from flask import Response
+from flask.json.provider import JSONProvider
 
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
@@ -21,6 +22,18 @@ def _money(value: Any) -> orjson.Fragment:
 def to_json(body: Any) -> bytes:
     """`body` as JSON. Decimal becomes a number with two decimals; datetime UTC with Z; NaN null."""
     return orjson.dumps(body, default=_money, option=_OPTIONS)
+
+
+class Json(JSONProvider):
+    """How Flask reads and writes JSON: strictly. What is nested too deeply, or is NaN, is no JSON, and no error of ours."""
+
+    def dumps(self, obj: Any, **_kwargs: Any) -> str:
+        """`obj` as the API writes it."""
+        return to_json(obj).decode()
+
+    def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
+        """What the text `s` says. Raises ValueError when it is not JSON."""
+        return orjson.loads(s)
 
 
 def json_response(body: Any, status: int = 200, content_type: str = "application/json") -> Response:

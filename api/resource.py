@@ -1,4 +1,4 @@
-"""A resource: one module of the API. It says of each route what it answers, who may ask, and what asking costs; nothing else is needed.
+"""A resource: one module of the API. It says of each route what it answers, who may ask, and what asking costs.
 
 Adding a resource is one module with one `Resource`, its queries, its models and its tests, and its name in `api.RESOURCES`.
 """
@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from api.problems import PROBLEM_ANSWERS
+from estate.api_key import ROLES, Role
+from estate.settings import CostClass
 
-Role = Literal["viewer", "analyst", "admin"]
-Cost = Literal["read", "search", "compute", "export"]
 # Who may do what somebody less trusted may do.
-ROLES_THAT_MAY: dict[Role, frozenset[str]] = {
-    "viewer": frozenset({"viewer", "analyst", "admin"}),
-    "analyst": frozenset({"analyst", "admin"}),
-    "admin": frozenset({"admin"}),
-}
+ROLES_THAT_MAY: dict[Role, frozenset[str]] = {role: frozenset(ROLES[place:]) for place, role in enumerate(ROLES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +25,12 @@ class Route:
     """What the edge has to know of a route.
 
     role: the least that may ask. cost: the class of the rate limit. is_versioned: the answer depends on nothing but the tenant's
-    published data and the address, so it carries an ETag and is not read again while the data stands. is_cached: it is dear
-    enough to be kept in Redis until the next publication. example: query values with which a test asks, and the document shows.
+    data, the address, the roles and the code, so it carries an ETag and is not read again while the data stands. is_cached: it is dear
+    enough to be kept in Redis until the next publication.
     """
 
     role: Role = "viewer"
-    cost: Cost = "read"
+    cost: CostClass = "read"
     is_versioned: bool = False
     is_cached: bool = False
 
@@ -67,7 +63,7 @@ class Resource(APIBlueprint):
         *,
         answer: type[BaseModel] | dict[str, Any],
         role: Role = "viewer",
-        cost: Cost = "read",
+        cost: CostClass = "read",
         is_versioned: bool = True,
         is_cached: bool = False,
         **documented: Any,

@@ -10,14 +10,15 @@ from psycopg import sql
 from pydantic import Field
 
 from api import paging
-from api.described import Truth
 from api.edge import caller
-from api.parameters import AsOfQuery, Day, FiveDigits, Number, PageQuery
+from api.parameters import AsOfQuery, Day, FiveDigits, Number, PageQuery, Truth
 from api.problems import InvalidParameter
+from api.property_sales import SourceRow, source_row
 from api.representations import picked
-from api.resource import ROLES_THAT_MAY, Resource
+from api.resource import Resource
 from api.schemas import Answer, columns, part
 from api.services import services
+from api.subject import below
 from estate.sql import query as query_text
 
 sales = Resource("sales", __name__, "/api/v1/sales", "Sales, and whether each is evidence of market value.")
@@ -26,12 +27,6 @@ _SALE = ("sale_id", "property_id", "sale_price_usd", "sale_date", "recording_dat
 _FOUND = ("is_arms_length", "exclusion_reasons")
 _SOLD = ("county_fips", "situs_address", "situs_city", "situs_zip", "property_type", "living_area_sqft")
 
-SaleOrigin = part(
-    "SaleOrigin",
-    "The file and row that report a sale.",
-    columns("ingest.snapshot", ("file_name",)),
-    columns("normalize.sale", ("row_number",)),
-)
 SaleLinks = part(
     "SaleLinks",
     "Where to read on.",
@@ -50,7 +45,7 @@ ListedSale = part(
         str | None,
         Field(description="`rules`, or the identifier of the decision that overruled them; null while only the record has spoken"),
     ),
-    origin=(SaleOrigin | None, Field(description="the file and row that report it; null for who may not read provenance")),
+    source=(SourceRow | None, Field(description="the row that tells of the sale; null where its file is not known")),
     links=(SaleLinks, Field(description="where to read on")),
 )
 
@@ -60,11 +55,13 @@ class SalesQuery(PageQuery, AsOfQuery):
 
     property_id: UUID | None = Field(None, description="of one property")
     county_fips: FiveDigits | None = Field(None, description="in one county, 5 digits", json_schema_extra={"example": "19169"})
-    zip: FiveDigits | None = Field(None, description="in one ZIP, 5 digits", json_schema_extra={"example": "50010"})
-    date_from: Day | None = Field(None, description="closed on this day or later", json_schema_extra={"example": "2025-01-01"})
-    date_to: Day | None = Field(None, description="closed on this day or before", json_schema_extra={"example": "2025-12-31"})
-    price_usd_min: Number | None = Field(None, ge=0, description="for at least this price (usd)", json_schema_extra={"example": 100000})
-    price_usd_max: Number | None = Field(None, ge=0, description="for at most this price (usd)", json_schema_extra={"example": 900000})
+    situs_zip: FiveDigits | None = Field(None, description="in one ZIP, 5 digits", json_schema_extra={"example": "50010"})
+    sale_date_min: Day | None = Field(None, description="closed on this day or later", json_schema_extra={"example": "2025-01-01"})
+    sale_date_max: Day | None = Field(None, description="closed on this day or before", json_schema_extra={"example": "2025-12-31"})
+    sale_price_usd_min: Number | None = Field(
+        None, ge=0, description="for at least this price (usd)", json_schema_extra={"example": 100000}
+    )
+    sale_price_usd_max: Number | None = Field(None, ge=0, description="for at most this price (usd)", json_schema_extra={"example": 900000})
     is_arms_length: Truth | None = Field(
         None, description="whether they are evidence of market value", json_schema_extra={"example": "true"}
     )
@@ -83,10 +80,14 @@ class SalesPage(Answer):
 @sales.read("", answer=SalesPage, cost="search", summary="List sales")
 def page(query: SalesQuery) -> Response:
     """One page of the tenant's sales, the newest first, each with what is found of it and the reasons."""
-    if query.date_from is not None and query.date_to is not None and query.date_from > query.date_to:
-        raise InvalidParameter("date_from", "must not lie after date_to")
-    if query.price_usd_min is not None and query.price_usd_max is not None and query.price_usd_min > query.price_usd_max:
-        raise InvalidParameter("price_usd_min", "must not exceed price_usd_max")
+    if query.sale_date_min is not None and query.sale_date_max is not None and query.sale_date_min > query.sale_date_max:
+        raise InvalidParameter("sale_date_min", "must not lie after sale_date_max")
+    if (
+        query.sale_price_usd_min is not None
+        and query.sale_price_usd_max is not None
+        and query.sale_price_usd_min > query.sale_price_usd_max
+    ):
+        raise InvalidParameter("sale_price_usd_min", "must not exceed sale_price_usd_max")
     asked = paging.asked("sales", query)
     filters = query.model_dump(exclude={"limit", "cursor", "as_of"}) | ({"as_of": query.as_of} if query.as_of else {})
     with services(current_app).database.reading(caller().tenant_id) as reading:
@@ -103,10 +104,8 @@ def _key(row: dict[str, Any]) -> list[Any]:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    is_analyst = not ROLES_THAT_MAY["analyst"].isdisjoint(caller().roles)
-    property_page = f"/api/v1/properties/{row['property_id']}"
     return {
         **picked(row, *_SALE, *_FOUND, "decided_by", "source_name", *_SOLD, "published_at"),
-        "origin": picked(row, "file_name", "row_number") if is_analyst and row["file_name"] is not None else None,
-        "links": {"property": property_page, "provenance": f"{property_page}/provenance"},
+        "source": source_row(row),
+        "links": {"property": below(row["property_id"]), "provenance": below(row["property_id"], "provenance")},
     }

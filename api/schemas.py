@@ -40,7 +40,11 @@ class Part(BaseModel):
 
 
 def columns(table: str, names: Iterable[str]) -> dict[str, Any]:
-    """Fields of a model for columns of `table`, typed and described by its contract; for `create_model` and `part`."""
+    """Fields of a model for columns of `table`, typed and described by its contract; for `create_model` and `part`.
+
+    Each name maps to (type, Field); a nullable column is `type | None`, and the unit stands in the description. Raises KeyError for a
+    table or a column that is not promised.
+    """
     contract = CONTRACTS[table]
     return {name: _field(_SYSTEM[name] if name in _SYSTEM else contract.column(name), contract) for name in names}
 

@@ -13,15 +13,14 @@ from werkzeug.exceptions import NotAcceptable
 
 from api import exports, filters, paging
 from api.edge import caller
-from api.filters import SORTED_BY, SORTS, FilterQuery, SortName, Truth
-from api.geography import AreaQuery
-from api.parameters import AsOfQuery, PageQuery, Query
-from api.personal import disclose
+from api.filters import SORTED_BY, SORTS, SortName
+from api.parameters import PageQuery, Query, Truth
+from api.personal import PERSONAL, disclose
 from api.problems import InvalidParameter
 from api.representations import json_response
 from api.resource import Resource
 from api.schemas import ANSWER_HEADERS, Answer, Part, columns, part
-from api.search_statements import COLUMNS, EXPORTED, FIELDS, PERSONAL, export_statement, found, page_statement
+from api.search_statements import COLUMNS, EXPORTED, FIELDS, OWNERS, FoundQuery, export_statement, found, page_statement
 from api.services import services
 
 properties = Resource(
@@ -32,25 +31,9 @@ properties = Resource(
 )
 
 _CONTENT_TYPES: dict[str, str] = {"json": "application/json", "geojson": "application/geo+json"}
-MAX_FIELDS_CHARS = 1500
 
 
 # What is asked
-
-
-class FoundQuery(FilterQuery, AreaQuery, AsOfQuery):
-    """Which properties, and what of them."""
-
-    fields: str | None = Field(
-        None,
-        min_length=1,
-        max_length=MAX_FIELDS_CHARS,
-        description=f"names of the fields to show, separated by commas, of {', '.join(FIELDS)}; all without it, property_id always",
-        json_schema_extra={"example": "situs_address,estimated_value_usd,confidence,risk_class,published_at"},
-    )
-    include: Literal["owner"] | None = Field(
-        None, description="`owner` adds owner_name, which is personal data: analysts only, and every such read is audited"
-    )
 
 
 class SearchQuery(FoundQuery, PageQuery):
@@ -62,7 +45,7 @@ class SearchQuery(FoundQuery, PageQuery):
         "ones in the order of property_id; distance_m needs near",
         json_schema_extra={"example": "-estimated_value_usd"},
     )
-    count: Truth | None = Field(
+    has_total: Truth | None = Field(
         None, description="true: `total_count` says how many there are on all pages; costs a count", json_schema_extra={"example": "true"}
     )
     format: Literal["json", "geojson"] | None = Field(
@@ -101,7 +84,7 @@ PropertyRow = part(
     "PropertyRow",
     "One property as searches show it; with `fields`, what was asked for.",
     columns("provenance.summary", ["property_id"]),
-    _optional(columns("provenance.summary", (*COLUMNS[1:], PERSONAL, "published_at"))),
+    _optional(columns("provenance.summary", (*COLUMNS[1:], *OWNERS, "published_at"))),
     distance_m=(float | None, Field(None, description="from `near` on a sphere, to 0.1 m (m); only with `near`")),
     links=(RowLinks | None, Field(None, description="where more is known")),
 )
@@ -151,7 +134,7 @@ class SearchAnswer(Answer):
     )
     properties: list[PropertyRow]  # type: ignore[valid-type]  # made from the contract
     as_of: datetime | None = Field(description="the moment that was asked for; null for now")
-    total_count: int | None = Field(None, description="how many there are on all pages; only with `count=true`")
+    total_count: int | None = Field(None, description="how many there are on all pages; only with `has_total=true`")
     next_cursor: str | None = Field(description="send it as `cursor` for the next page; null on the last")
 
 
@@ -180,7 +163,7 @@ def page(query: SearchQuery) -> Response:
     what = found(query, FIELDS)
     asked = paging.asked("properties", query)
     _disclose(query)
-    statement = page_statement(what, sort, asked.after, features=form == "geojson", total=bool(query.count))
+    statement = page_statement(what, sort, asked.after, features=form == "geojson", total=bool(query.has_total))
     parameters = {**what.parameters, **asked.key("after_key", "after_id"), "fetched": asked.fetched, "shown": asked.size}
     told = services(current_app).database.read_one(caller().tenant_id, statement, parameters) or b""
     head, _, rows = told.partition(b"\n")
@@ -189,7 +172,7 @@ def page(query: SearchQuery) -> Response:
     listed = (
         {"type": "FeatureCollection", "features": orjson.Fragment(rows)} if form == "geojson" else {"properties": orjson.Fragment(rows)}
     )
-    counted = {"total_count": total} if query.count else {}
+    counted = {"total_count": total} if query.has_total else {}
     body = {**listed, "as_of": query.as_of, **counted, "next_cursor": cursor}
     return _said(paging.link_next(json_response(body, content_type=_CONTENT_TYPES[form]), cursor))
 
@@ -220,7 +203,7 @@ def _accepted(query: SearchQuery | ExportQuery, forms: dict[str, str]) -> str:
 
 def _disclose(query: Query) -> None:
     """Have owners shown or searched only for those who may, after it is written down."""
-    if getattr(query, "include", None) is not None or any(one.personal for one in filters.given(query)):
+    if getattr(query, "include", None) is not None or any((filters.SUMMARY.name, one.column) in PERSONAL for one in filters.given(query)):
         disclose("owner")
 
 

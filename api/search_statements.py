@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from psycopg import sql
+from pydantic import Field
 
 from api import exports, filters, geography
-from api.filters import SUMMARY, Sort
+from api.database import Form
+from api.filters import SUMMARY, FilterQuery, Sort
+from api.geography import AreaQuery
+from api.parameters import AsOfQuery
+from api.personal import personal_columns
 from api.problems import InvalidParameter
 from estate.sql import query as text_of
 
-if TYPE_CHECKING:
-    from api.search import FoundQuery
-
-PERSONAL = "owner_name"
-COLUMNS = tuple(column.name for column in SUMMARY.columns if column.name not in {"tenant_id", "cell", PERSONAL})
+OWNERS = personal_columns(SUMMARY.name)
+COLUMNS = tuple(column.name for column in SUMMARY.columns if column.name not in {"tenant_id", "cell", *OWNERS})
 # What a row may show, in this order. A distance needs a point to be measured from.
 FIELDS = (*COLUMNS, "published_at", "distance_m", "links")
 EXPORTED = FIELDS[:-1]
+MAX_FIELDS_CHARS = 1500
 _TYPES = {column.name: column.sql_type for column in SUMMARY.columns} | {"published_at": "timestamptz", "distance_m": "numeric"}
+
+
+class FoundQuery(FilterQuery, AreaQuery, AsOfQuery):
+    """Which properties, and what of them."""
+
+    fields: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_FIELDS_CHARS,
+        description=f"names of the fields to show, separated by commas, of {', '.join(FIELDS)}; all without it, property_id always",
+        json_schema_extra={"example": "situs_address,estimated_value_usd,confidence,risk_class,published_at"},
+    )
+    include: Literal["owner"] | None = Field(
+        None, description="`owner` adds owner_name, which is personal data: analysts only, and every such read is audited"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +81,13 @@ def _fields(query: FoundQuery, known: tuple[str, ...]) -> tuple[str, ...]:
     wanted = {"property_id"} | (set(query.fields.split(",")) if query.fields is not None else set(known))
     if query.fields is not None and "distance_m" in wanted and query.near is None:
         raise InvalidParameter("fields", "distance_m is measured from near, which is not given")
-    if PERSONAL in wanted and query.include is None:
-        raise InvalidParameter("fields", f"{PERSONAL} is personal data; ask for it with include=owner")
-    if unknown := sorted(wanted - {*known, PERSONAL}):
+    if (owners := sorted(wanted.intersection(OWNERS))) and query.include is None:
+        raise InvalidParameter("fields", f"{owners[0]} is personal data; ask for it with include=owner")
+    if unknown := sorted(wanted - {*known, *OWNERS}):
         raise InvalidParameter("fields", f"{unknown[0][:40]!r} is none of {', '.join(known)}")
     if query.near is None:
         wanted.discard("distance_m")
-    return tuple(name for name in known if name in wanted) + ((PERSONAL,) if query.include else ())
+    return tuple(name for name in known if name in wanted) + (OWNERS if query.include else ())
 
 
 def _shown(name: str) -> sql.Composable:
@@ -162,7 +180,7 @@ def _halves(sort: Sort, after: list[Any] | None) -> tuple[sql.Composable, sql.Co
     return sql.SQL("{} AND {}").format(known, _beyond(sort)), unknown
 
 
-def export_statement(what: Found, form: exports.Form) -> sql.Composed:
+def export_statement(what: Found, form: Form) -> sql.Composed:
     """The statement of an export: cells for CSV, one JSON object a row for NDJSON."""
     rows = _composed(
         "api_search_export",

@@ -16,6 +16,7 @@ from api.api_keys import ApiKeys
 from api.audit import Audit
 from api.auth import Verifier
 from api.cache import ResponseCache
+from api.code_version import code_version
 from api.cors import Cors, origins_of
 from api.cursors import Cursors
 from api.database import Database
@@ -51,11 +52,17 @@ class Services:
         self.audit.close()
         self.versions.close()
         self.database.close()
+        self.limiter.close()
+        self.cache.close()
+
+    def tenant(self, tenant_id: UUID) -> Tenant | None:
+        """The tenant that is called so; None for one that is not listed."""
+        return next((tenant for tenant in self.tenants.values() if tenant.tenant_id == tenant_id), None)
 
     def docs_url(self, tenant_id: UUID) -> str | None:
         """Where the tenant's Data Docs begin; None for a tenant that is not listed."""
-        slug = next((tenant.slug for tenant in self.tenants.values() if tenant.tenant_id == tenant_id), None)
-        return f"{self.settings.docs_base_url.rstrip('/')}/{slug}" if slug else None
+        tenant = self.tenant(tenant_id)
+        return f"{self.settings.docs_base_url.rstrip('/')}/{tenant.slug}" if tenant else None
 
 
 def services(app: Flask) -> Services:
@@ -69,15 +76,18 @@ def install(app: Flask, settings: Settings, tenants: dict[str, Tenant]) -> None:
     _check(settings)
     keys = KeySet(lambda: fetch_jwks(settings.jwks_url))
     database = Database(settings.api_database_url)
+    tenant_ids = frozenset(tenant.tenant_id for tenant in tenants.values())
     app.extensions[_EXTENSION] = Services(
         settings=settings,
         tenants=tenants,
         database=database,
-        verifier=Verifier(settings.jwt_issuer, settings.jwt_audience, keys, ApiKeys(database)),
+        verifier=Verifier(
+            settings.jwt_issuer, settings.jwt_audience, keys, ApiKeys(database, tenant_ids=tenant_ids), tenant_ids=tenant_ids
+        ),
         cursors=Cursors(settings.cursor_secret),
         limiter=Limiter(settings.redis_url, {tenant.tenant_id: tenant.limits for tenant in tenants.values()}),
         cache=ResponseCache(settings.redis_url),
-        versions=Versions(settings.api_database_url, settings.code_version),
+        versions=Versions(settings.api_database_url, code_version(settings.code_version)),
         audit=Audit(settings.api_database_url),
         cors=Cors(origins_of(settings.cors_origins)),
         docs_passwords=_passwords(settings, tenants),

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api.geography import EARTH_RADIUS_M
+
 # Worse than most known differences, so that what is unknown is no way to be alike.
 UNKNOWN_Z = 2.0
 _IQR_OF_NORMAL = 1.349
-_KM_PER_DEGREE = 111.195  # of latitude, on the sphere of mean radius 6,371.0 km
+_KM_PER_DEGREE = math.radians(EARTH_RADIUS_M) / 1000  # of latitude
 _SAME_PLACE_KM = 0.01
 
 Row = Mapping[str, Any]

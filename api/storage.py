@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -36,19 +37,33 @@ def client(settings: Settings) -> S3Client:
     return _client(settings.s3_endpoint_url, settings.s3_access_key_id, settings.s3_secret_access_key)
 
 
-def bucket_exists(settings: Settings) -> None:
+def check_bucket(settings: Settings) -> None:
     """Raise a botocore error unless the bucket answers."""
     client(settings).head_bucket(Bucket=settings.s3_bucket)
 
 
-def read(settings: Settings, key: str) -> bytes | None:
-    """The bytes under `key`, or None when there are none. Raises botocore's errors when the store is away, ValueError when too large."""
+class ObjectTooLarge(Exception):
+    """An object with more bytes than its reader takes; `byte_count` says how many."""
+
+    def __init__(self, key: str, byte_count: int, max_bytes: int) -> None:
+        """Name the object beside the two numbers."""
+        super().__init__(f"{key} has {byte_count:,} bytes, more than {max_bytes:,}")
+        self.byte_count = byte_count
+
+
+def read(settings: Settings, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes | None:
+    """The bytes under `key`, or None when there are none.
+
+    Raises ObjectTooLarge, before anything of it is read, when there are more than `max_bytes`, and botocore's errors or OSError when the
+    store is away.
+    """
     try:
         found = client(settings).get_object(Bucket=settings.s3_bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
             return None
         raise
-    if found["ContentLength"] > MAX_OBJECT_BYTES:
-        raise ValueError(f"{key} has {found['ContentLength']} bytes")
-    return found["Body"].read()
+    with closing(found["Body"]) as body:
+        if found["ContentLength"] > max_bytes:
+            raise ObjectTooLarge(key, found["ContentLength"], max_bytes)
+        return body.read()

@@ -21,7 +21,7 @@ class OfProperty(Answer):
     as_of: datetime | None = Field(description="the moment asked for; null for now")
 
 
-def known(reading: Reading, asked: dict[str, Any]) -> None:
+def require_property(reading: Reading, asked: dict[str, Any]) -> None:
     """Raise not_found unless the property of `asked` (property_id, as_of) is the tenant's and was there at the moment."""
     if reading.row("api_property_known", asked) is None:
         raise not_found()

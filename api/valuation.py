@@ -13,12 +13,12 @@ from api.edge import caller
 from api.links import data_docs, link
 from api.links import path as address
 from api.parameters import AsOfQuery, PropertyPath
-from api.property_sales import RowOrigin, origin
+from api.property_sales import SourceRow, source_row
 from api.representations import json_response, picked
 from api.resource import Resource
 from api.schemas import columns, part
 from api.services import services
-from api.subject import OfProperty, below, known
+from api.subject import OfProperty, below, require_property
 from api.value_parts import COMPARED, VALUE, Contributions, Counterfactual, ValueModel, Waterfall, value
 
 valuation = Resource(
@@ -52,7 +52,7 @@ ValuationComparable = part(
     "A past sale that carries the value.",
     columns("score.comparable", (*COMPARED, "adjusted_price_usd")),
     adjustments=(Waterfall, Field(description="the waterfall")),
-    source=(RowOrigin | None, Field(description="the row that tells of the sale; null where it is no longer known")),
+    source=(SourceRow | None, Field(description="the row that tells of the sale; null where it is no longer known")),
     links=(
         part(
             "ComparableLinks",
@@ -102,23 +102,23 @@ def one(path: PropertyPath, query: AsOfQuery) -> Response:
     """
     asked = {"property_id": path.property_id, "as_of": query.as_of}
     with services(current_app).database.reading(caller().tenant_id) as reading:
-        known(reading, asked)
+        require_property(reading, asked)
         found = reading.row("api_valuation", asked)
-        trained = model(reading, found, None)
+        trained = model(reading, found)
         compared = reading.rows("api_valuation_comparables", asked)
         contribution, changes = reading.row("api_contributions", asked), reading.rows("api_counterfactuals", asked)
     body = None
     if found is not None:
-        body = value(found, trained and {**trained, "page": data_docs(trained["page_key"])}, compared, contribution, changes)
+        body = value(found, trained, compared, contribution, changes)
     return json_response({**asked, **_explained(found, body, compared), "links": _links(path, trained)})
 
 
-def model(reading: Reading, found: dict[str, Any] | None, docs_url: str | None) -> dict[str, Any] | None:
-    """The model that gave a value, with its `page` below the tenant's Data Docs; None where none did, as before there were models."""
+def model(reading: Reading, found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The model that gave a value (a row of score.valuation), with its page as `data_docs`; None where none did, as for most refusals."""
     if found is None or found["model_id"] is None:
         return None
     trained = reading.row("api_model", {"model_id": found["model_id"]})
-    return trained and {**trained, "page": f"{docs_url}/{trained['page_key']}" if docs_url else None}
+    return trained and {**trained, "data_docs": data_docs(trained["page_key"])}
 
 
 def refusal(reason: str | None) -> dict[str, str] | None:
@@ -147,7 +147,7 @@ def _led_back(shown: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "sales": below(sold, "sales") if sold else None,
         "provenance": below(sold, "provenance") if sold else None,
     }
-    return {**shown, "source": origin(row), "links": links}
+    return {**shown, "source": source_row(row), "links": links}
 
 
 def _links(path: PropertyPath, trained: dict[str, Any] | None) -> dict[str, str | None]:

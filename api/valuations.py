@@ -9,10 +9,9 @@ from typing import Any
 from flask import Response, current_app
 from pydantic import ConfigDict, Field
 
-from api.described import DescribedBody, Subject, county_of, frame_of, subject_of
+from api.described import DescribedBody, Subject, ValuationDay, county_of, frame_of, subject_of
 from api.edge import caller
 from api.model_store import ModelStore, Registered, model_store
-from api.parameters import Day
 from api.problems import InvalidBody
 from api.representations import json_response
 from api.resource import Resource
@@ -35,7 +34,7 @@ _MONEY = (
     *(f"{name}_contribution_usd" for name in CONTRIBUTIONS),
 )  # fmt: skip
 EXAMPLE = {
-    "latitude": 42.01, "longitude": -93.61, "county_fips": "19169", "zip": "50010", "property_type": "single_family",
+    "latitude": 42.01, "longitude": -93.61, "county_fips": "19169", "situs_zip": "50010", "property_type": "single_family",
     "living_area_sqft": 1500, "lot_area_sqft": 9000, "year_built": 1961, "bedroom_count": 3, "bathroom_count": 1.5,
     "condition_code": 3, "quality_code": 6, "valuation_date": "2026-01-10",
 }  # fmt: skip
@@ -46,8 +45,10 @@ class House(DescribedBody):
 
     model_config = ConfigDict(extra="forbid", openapi_extra={"example": EXAMPLE})  # type: ignore[typeddict-unknown-key]
 
-    valuation_date: Day | None = Field(
-        None, description="the day the value stands for, not in the future; today without it. Only sales before it are looked at"
+    valuation_date: ValuationDay | None = Field(
+        None,
+        description="the day the value stands for, 1900-01-01 or later and not in the future; today without it. Only sales before it are "
+        "looked at",
     )
 
 
@@ -87,7 +88,7 @@ def _valued(store: ModelStore, row: Registered, sales: Any, subject: dict[str, A
         frames = valuation.value(asked, frame_of(subject))
     rows = {name: [_plain(row) for row in frame.to_dict("records")] for name, frame in frames.items()}
     said = rows["score.valuation"][0]
-    named = row.named(services(current_app).docs_url(row.tenant_id))
+    named = row.named()
     changes = sorted(
         ({name: change[name] for name in CHANGE} for change in rows["score.counterfactual"]),
         key=lambda change: (-change["value_change_usd"], change["change_name"]),

@@ -28,7 +28,7 @@ ValueModel = part(
     "ValueModel",
     "The model that gave a value.",
     columns("score.model", ("model_id", "as_of_date")),
-    page=(str | None, Field(description="page of the model below the tenant's Data Docs; null where none are served")),
+    data_docs=(str | None, Field(description="page of the model below the tenant's Data Docs; null where none are served")),
 )
 Waterfall = part(
     "Waterfall",
@@ -73,11 +73,11 @@ def value(
 ) -> dict[str, Any]:
     """The body of a `Value`, from rows of score.valuation, score.comparable (by rank), score.contribution and score.counterfactual.
 
-    `model` has model_id, as_of_date and page.
+    `model` has model_id, as_of_date and data_docs.
     """
     return {
         **picked(dict(valuation), *VALUE),
-        "model": None if model is None else picked(dict(model), "model_id", "as_of_date", "page"),
+        "model": None if model is None else picked(dict(model), "model_id", "as_of_date", "data_docs"),
         "comparables": [comparable(row) for row in comparables],
         "contributions": contributions(contribution),
         "counterfactuals": [picked(dict(row), *CHANGE) for row in changes],

@@ -35,7 +35,6 @@ READ_WAIT_S = 1.0  # for whoever else is reading a version
 READ_TIMEOUT = "1s"
 READ_COOLDOWN_S = 1.0  # after a reading that failed
 MAX_RECONNECT_WAIT_S = 5.0
-_ALL = "*"
 _HEARTBEAT = "heartbeat "
 # A peer that vanished without a word is noticed within seconds: idle by keepalives, while something is under way by the user timeout.
 _CONNECTING: dict[str, Any] = {
@@ -279,6 +278,3 @@ class _Listener:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-
-
-__all__ = ["Versions"]

@@ -1,6 +1,7 @@
 """One round trip to PostgreSQL: several statements in one pipeline, the last one's answer as bytes (libpq, by psycopg's own wrapper).
 
-Psycopg's cursors cost six times as much of the client's time; see docs/performance.md. This module knows no tenant and no pool.
+Psycopg's own cursors cost six times as much of the client's time: 120 µs of processor a read of one row against 20 µs, on loopback. This
+module knows no tenant and no pool.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Wire(Connection[DictRow]):
     prepared: set[bytes]
     poll: select.poll
 
-    def ready(self) -> None:
+    def prepare(self) -> None:
         """Make it fit for `ask`; once, after connecting."""
         self.prepared = set()
         self.poll = select.poll()

@@ -13,7 +13,7 @@ wanted=${1:-run}
 uv_version=0.13.9
 began=$(date +%s)
 
-say() { printf '%5d s  %s\n' "$(($(date +%s) - began))" "$*"; }
+say() { printf '%5d s  %s\n' "$(($(date +%s) - began))" "$*" >&2; } # not among what a command prints for its caller
 fail() { printf 'bootstrap: %s\n' "$*" >&2; exit 1; }
 
 has_postgis() { # a server of 15 or newer together with its PostGIS

@@ -102,6 +102,9 @@ def _redis(machine: Layout) -> Program:
         "databases": "64",
         "save": '""',
         "appendonly": "no",
+        # What lies here (counts of limits, kept answers) can be made anew; what was asked for longest ago goes first.
+        "maxmemory": "256mb",
+        "maxmemory-policy": "allkeys-lru",
         "set-proc-title": "no",  # a title of its own overwrites the environment by which a stop finds it
     }
     path = machine["redis"] / "redis.conf"

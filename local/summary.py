@@ -96,10 +96,10 @@ def _property(machine: Layout, progress: Progress, tenant: Tenant, property_id: 
     answers = [requests.get(address + below, headers=headers, timeout=30) for below in ("", "/valuation", "/provenance")]
     if wrong := [f"{answer.url} answered {answer.status_code}: {answer.text[:300]}" for answer in answers if not answer.ok]:
         return wrong
-    whole, value, provenance = (answer.json() for answer in answers)
+    whole, valuation, provenance = (answer.json() for answer in answers)
     progress.console.rule(f"[bold]one property, whole[/bold] ({property_id})", align="left", style="dim")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for title, text in (*_described(whole), *_explained(value), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
+    for title, text in (*_described(whole), *_explained(valuation), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
         table.add_row(f"[dim]{title}[/dim]", escape(text))
     progress.console.print(table)
     return []
@@ -116,8 +116,9 @@ def _described(whole: dict[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
-def _explained(value: dict[str, Any] | None) -> list[tuple[str, str]]:
+def _explained(valuation: dict[str, Any]) -> list[tuple[str, str]]:
     """A value, how sure it is, and why it is so much: the heaviest comparables, the largest contributions, what changes would come to."""
+    value = valuation["value"]
     if value is None or value["estimated_value_usd"] is None:
         return []
     level = round(100 * value["interval_level"])
@@ -127,17 +128,17 @@ def _explained(value: dict[str, Any] | None) -> list[tuple[str, str]]:
         ("value", f"{_usd(value['estimated_value_usd'])} on {value['valuation_date']}, {narrow}, {wide}"),
         ("confidence", f"{value['confidence_band']}, an error of {100 * value['fsd']:.0f} % is to be expected"),
     ]
-    for comparable in value["comparables"][:_SHOWN_COMPARABLES]:
+    for comparable in valuation["comparables"][:_SHOWN_COMPARABLES]:
         where = f"{comparable['sale_age_days']:,} days before, {comparable['distance_m']:,.0f} m away"
         sold = f"sold {where}, for {_usd(comparable['sale_price_usd'])}"
         adjusted = f"adjusted {_usd(comparable['adjusted_price_usd'])}, weight {comparable['weight']:.2f}"
         lines.append((f"comparable {comparable['comparable_rank']} of {value['comparable_count']}", f"{sold}; {adjusted}"))
-    told = value["contributions"]
+    told = valuation["contributions"]
     largest = sorted(told["parts"], key=lambda part: -abs(part["contribution_usd"]))[:_SHOWN_CONTRIBUTIONS]
     named = ", ".join(f"{part['name'].replace('_', ' ')} {_usd(part['contribution_usd'], signed=True)}" for part in largest)
     rest = f"and {len(told['parts']) - len(largest)} smaller parts"
     lines.append(("made of", f"{_usd(told['base_usd'])} for the typical sale; {named} {rest}"))
-    for change in value["counterfactuals"]:
+    for change in valuation["counterfactuals"]:
         before = "none" if change["field_value_from"] is None else f"{change['field_value_from']:g}"
         asked = f"{change['field_name']} {before} → {change['field_value_to']:g}"
         worth = f"{_usd(change['changed_value_usd'])}, {_usd(change['value_change_usd'], signed=True)}"

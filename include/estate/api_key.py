@@ -10,10 +10,12 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from typing import Literal, get_args
 from uuid import UUID
 
 # Each may do what those before it may.
-ROLES = ("viewer", "analyst", "admin")
+Role = Literal["viewer", "analyst", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
 MAX_DAYS = 366
 PREFIX = "reo_"
 

@@ -16,7 +16,8 @@ from estate.errors import SettingError
 ROOT = Path(__file__).resolve().parents[2]
 
 # What the API counts by the minute: requests of one class by one subject, all requests of one subject, all of a tenant's subjects.
-LimitName = Literal["read", "search", "compute", "export", "subject", "tenant"]
+CostClass = Literal["read", "search", "compute", "export"]
+LimitName = Literal[CostClass, "subject", "tenant"]
 
 
 class Tenant(BaseModel):
@@ -43,7 +44,9 @@ class Settings(BaseSettings):
     database_url: str = Field(description="PostgreSQL as the pipeline role (postgresql://…)")
     owner_database_url: str = Field(default="", description="PostgreSQL as the owner of the tables; needed to migrate only")
     api_database_url: str = Field(default="", description="PostgreSQL as the API role; needed by the API only")
-    redis_url: str = Field(default="", description="Redis (redis://…); needed by the API only")
+    redis_url: str = Field(
+        default="", description="Redis (redis://…) for the API; without it each process counts limits for itself, and no answer is kept"
+    )
     s3_endpoint_url: str = Field(default="", description="S3 endpoint; empty for the provider's own")
     s3_bucket: str = Field(default="estate", description="bucket that holds snapshots, staged frames and Data Docs")
     s3_access_key_id: str = Field(default="", description="access key; empty for the ambient credentials")

@@ -58,6 +58,11 @@ CREATE INDEX summary_cell_idx ON provenance.summary (tenant_id, cell) WHERE supe
 CREATE INDEX summary_situs_zip_property_id_idx ON provenance.summary (tenant_id, situs_zip, property_id) WHERE superseded_at = 'infinity';
 CREATE INDEX summary_estimated_value_usd_property_id_idx ON provenance.summary (tenant_id, estimated_value_usd, property_id) WHERE superseded_at = 'infinity';
 CREATE INDEX summary_last_sale_date_property_id_idx ON provenance.summary (tenant_id, last_sale_date, property_id) WHERE superseded_at = 'infinity';
+CREATE INDEX summary_last_sale_price_usd_property_id_idx ON provenance.summary (tenant_id, last_sale_price_usd, property_id) WHERE superseded_at = 'infinity';
+CREATE INDEX summary_living_area_sqft_property_id_idx ON provenance.summary (tenant_id, living_area_sqft, property_id) WHERE superseded_at = 'infinity';
+CREATE INDEX summary_year_built_property_id_idx ON provenance.summary (tenant_id, year_built, property_id) WHERE superseded_at = 'infinity';
+CREATE INDEX summary_property_trust_property_id_idx ON provenance.summary (tenant_id, property_trust, property_id) WHERE superseded_at = 'infinity';
+CREATE INDEX summary_risk_score_high_property_id_idx ON provenance.summary (tenant_id, risk_score_high, property_id) WHERE superseded_at = 'infinity';
 CREATE INDEX summary_county_fips_living_area_sqft_idx ON provenance.summary (tenant_id, county_fips, living_area_sqft) WHERE superseded_at = 'infinity';
 COMMENT ON TABLE provenance.summary IS 'one property as searches find it: what is known, found and thought of it, in one row';
 COMMENT ON COLUMN provenance.summary.tenant_id IS 'tenant that brought the data';

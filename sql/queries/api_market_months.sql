@@ -10,7 +10,11 @@ WITH home AS NOT MATERIALIZED (
             || to_char((floor(longitude * 10 + 1e-6) / 10)::numeric, 'FM990.0')
         ) AS market_area
     FROM normalize.property AS home
-    WHERE {home_holds}
+    WHERE
+        {home_holds}
+        -- Said of the column too, whose index can be asked: a cell stands for those without a ZIP.
+        AND (strpos(%(market_area)s::text, ',') > 0 OR home.situs_zip = %(market_area)s::text)
+        AND (strpos(%(market_area)s::text, ',') = 0 OR home.situs_zip IS NULL)
 ),
 sold AS MATERIALIZED (
     SELECT

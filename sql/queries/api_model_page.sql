@@ -1,6 +1,6 @@
 -- One page of the current tenant's models, the newest as-of date first, each with whether it serves its county today and when it was last
 -- promoted. Parameters: after_date and after_id (as_of_date and model_id of the last of the page before, null = from the start),
--- county_fips, is_serving (each null = any), page_size.
+-- model_id, county_fips, is_serving (each null = any), page_size.
 WITH serving AS (
   -- Of each county the model that model_serving.sql finds for today.
   SELECT DISTINCT ON (m.county_fips) m.model_id
@@ -28,7 +28,8 @@ SELECT model.model_id, model.county_fips, model.as_of_date, model.trained_at, mo
        (SELECT max(promotion.promoted_at) FROM score.promotion WHERE promotion.model_id = model.model_id) AS promoted_at
 FROM score.model AS model
 WHERE (model.as_of_date, model.model_id) < (coalesce(%(after_date)s::date, 'infinity'), coalesce(%(after_id)s::text, ''))
-  AND model.county_fips = coalesce(%(county_fips)s::text, model.county_fips)
+  AND (%(model_id)s::text IS NULL OR model.model_id = %(model_id)s::text)
+  AND (%(county_fips)s::text IS NULL OR model.county_fips = %(county_fips)s::text)
   AND (%(is_serving)s::boolean IS NULL OR (model.model_id IN (SELECT serving.model_id FROM serving)) = %(is_serving)s::boolean)
 ORDER BY model.as_of_date DESC, model.model_id DESC
 LIMIT %(page_size)s

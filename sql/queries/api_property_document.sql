@@ -32,7 +32,7 @@ SELECT json_build_object(
     'refusal_reason', valuation.refusal_reason, 'method', valuation.method,
     'published_at', replace(to_char(valuation.published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z',
     'model', CASE WHEN model.model_id IS NOT NULL THEN json_build_object(
-      'model_id', model.model_id, 'as_of_date', model.as_of_date, 'page', %(docs_url)s::text || '/' || model.page_key) END,
+      'model_id', model.model_id, 'as_of_date', model.as_of_date, 'data_docs', %(docs_url)s::text || '/' || model.page_key) END,
     'links', json_build_object(
       'valuation', '/api/v1/properties/' || property.property_id || '/valuation',
       'provenance', '/api/v1/properties/' || property.property_id || '/provenance/estimated_value_usd',

@@ -32,7 +32,7 @@ SELECT json_build_object(
     'refusal_reason', valuation.refusal_reason, 'method', valuation.method,
     'published_at', replace(to_char(valuation.published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z',
     'model', CASE WHEN model.model_id IS NOT NULL THEN json_build_object(
-      'model_id', model.model_id, 'as_of_date', model.as_of_date, 'page', %(docs_url)s::text || '/' || model.page_key) END,
+      'model_id', model.model_id, 'as_of_date', model.as_of_date, 'data_docs', %(docs_url)s::text || '/' || model.page_key) END,
     'links', json_build_object(
       'valuation', '/api/v1/properties/' || property.property_id || '/valuation',
       'provenance', '/api/v1/properties/' || property.property_id || '/provenance/estimated_value_usd',
@@ -100,7 +100,8 @@ SELECT json_build_object(
       'decided_by', found.decided_by, 'source_name', sale.source_name) ORDER BY sale.sale_date DESC NULLS LAST, sale.sale_id)
     FROM normalize.sale AS sale
     LEFT JOIN score.sale_validation AS found
-      ON found.sale_id = sale.sale_id AND found.published_at <= %(as_of)s AND found.superseded_at > %(as_of)s
+      ON found.property_id = sale.property_id AND found.sale_id = sale.sale_id
+        AND found.published_at <= %(as_of)s AND found.superseded_at > %(as_of)s
     WHERE sale.property_id = property.property_id AND sale.published_at <= %(as_of)s AND sale.superseded_at > %(as_of)s), '[]'),
   'links', json_build_object(
     'self', '/api/v1/properties/' || property.property_id,

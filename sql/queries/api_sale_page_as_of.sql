@@ -1,7 +1,7 @@
 -- One page of the sales that the current tenant knew at a past moment, as api_sale_page gives them. Parameters: as_of, page_size,
--- after_date and after_id (key of the last row of the page before, null = from the start), property_id, county_fips, zip, date_from,
--- date_to, price_usd_min, price_usd_max, is_arms_length, decided_by (rules or person; each null = any).
-WITH page AS (
+-- after_date and after_id (key of the last row of the page before, null = from the start), property_id, county_fips, situs_zip,
+-- sale_date_min, sale_date_max, sale_price_usd_min, sale_price_usd_max, is_arms_length, decided_by (rules or person; each null = any).
+WITH fitting AS NOT MATERIALIZED (
     SELECT
         sale.sale_id, sale.property_id, sale.snapshot_id, sale.row_number, sale.source_name, sale.sale_price_usd, sale.sale_date,
         sale.recording_date, sale.document_number, sale.published_at, found.decided_by, p.county_fips, p.situs_address, p.situs_city,
@@ -9,37 +9,49 @@ WITH page AS (
         coalesce(found.exclusion_reasons, sale.exclusion_reasons) AS exclusion_reasons
     FROM normalize.sale AS sale
     LEFT JOIN score.sale_validation AS found
-        ON
-            found.sale_id = sale.sale_id
-            AND found.published_at <= %(as_of)s::timestamptz AND found.superseded_at > %(as_of)s::timestamptz
-    LEFT JOIN normalize.property AS p
-        ON
-            p.property_id = sale.property_id
-            AND p.published_at <= %(as_of)s::timestamptz AND p.superseded_at > %(as_of)s::timestamptz
+        ON found.property_id = sale.property_id AND found.sale_id = sale.sale_id
+          AND found.published_at <= %(as_of)s AND found.superseded_at > %(as_of)s
+    LEFT JOIN normalize.property AS p ON p.property_id = sale.property_id AND p.published_at <= %(as_of)s AND p.superseded_at > %(as_of)s
     WHERE
-        sale.published_at <= %(as_of)s::timestamptz
-        AND sale.superseded_at > %(as_of)s::timestamptz
+        sale.published_at <= %(as_of)s AND sale.superseded_at > %(as_of)s
         AND (%(property_id)s::uuid IS NULL OR sale.property_id = %(property_id)s::uuid)
         AND (%(county_fips)s::text IS NULL OR p.county_fips = %(county_fips)s::text)
-        AND (%(zip)s::text IS NULL OR p.situs_zip = %(zip)s::text)
-        AND (%(price_usd_min)s::float8 IS NULL OR sale.sale_price_usd >= %(price_usd_min)s::numeric)
-        AND (%(price_usd_max)s::float8 IS NULL OR sale.sale_price_usd <= %(price_usd_max)s::numeric)
+        AND (%(situs_zip)s::text IS NULL OR p.situs_zip = %(situs_zip)s::text)
+        AND (%(sale_price_usd_min)s::float8 IS NULL OR sale.sale_price_usd >= %(sale_price_usd_min)s::numeric)
+        AND (%(sale_price_usd_max)s::float8 IS NULL OR sale.sale_price_usd <= %(sale_price_usd_max)s::numeric)
         AND (%(is_arms_length)s::boolean IS NULL OR coalesce(found.is_arms_length, sale.is_arms_length) = %(is_arms_length)s::boolean)
         AND (%(decided_by)s::text IS NULL OR (found.decided_by = 'rules') = (%(decided_by)s::text = 'rules'))
-        AND (%(date_from)s::date IS NULL OR sale.sale_date >= %(date_from)s::date)
-        AND (%(date_to)s::date IS NULL OR sale.sale_date <= %(date_to)s::date)
-        AND (
-            %(after_id)s::uuid IS NULL
-            OR coalesce(sale.sale_date, '-infinity') < coalesce(%(after_date)s::date, '-infinity')
-            OR (
-                coalesce(sale.sale_date, '-infinity') = coalesce(%(after_date)s::date, '-infinity')
-                AND sale.sale_id > %(after_id)s::uuid
-            )
-        )
-    ORDER BY sale.sale_date DESC NULLS LAST, sale.sale_id
+),
+dated AS (
+    SELECT *
+    FROM fitting
+    WHERE
+        sale_date <= least(%(after_date)s::date, %(sale_date_max)s::date, 'infinity')
+        AND sale_date >= coalesce(%(sale_date_min)s::date, '-infinity')
+        AND (%(after_id)s::uuid IS NULL OR sale_date < %(after_date)s::date OR sale_id > %(after_id)s::uuid)
+        AND (%(after_id)s::uuid IS NULL OR %(after_date)s::date IS NOT NULL)
+    ORDER BY sale_date DESC NULLS LAST, sale_id
+    LIMIT %(page_size)s
+),
+undated AS (
+    SELECT *
+    FROM fitting
+    WHERE
+        sale_date IS NULL
+        AND %(sale_date_min)s::date IS NULL
+        AND %(sale_date_max)s::date IS NULL
+        AND (%(after_id)s::uuid IS NULL OR %(after_date)s::date IS NOT NULL OR sale_id > %(after_id)s::uuid)
+    ORDER BY sale_id
+    LIMIT %(page_size)s
+),
+page AS (
+    SELECT * FROM dated
+    UNION ALL
+    SELECT * FROM undated
+    ORDER BY sale_date DESC NULLS LAST, sale_id
     LIMIT %(page_size)s
 )
-SELECT page.*, snapshot.file_name
+SELECT page.*, snapshot.file_name, snapshot.snapshot_sha256, snapshot.vintage_date, snapshot.batch_id
 FROM page
 LEFT JOIN ingest.snapshot AS snapshot ON snapshot.snapshot_id = page.snapshot_id
 ORDER BY page.sale_date DESC NULLS LAST, page.sale_id

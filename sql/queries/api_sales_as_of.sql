@@ -8,13 +8,11 @@ SELECT sale.sale_id, sale.snapshot_id, sale.row_number, sale.source_name, sale.s
        coalesce(sale.sale_date::text, '') AS keyed_date
 FROM normalize.sale AS sale
 LEFT JOIN score.sale_validation AS found
-  ON found.sale_id = sale.sale_id
- AND found.published_at <= coalesce(%(as_of)s::timestamptz, now())
- AND found.superseded_at > coalesce(%(as_of)s::timestamptz, now())
+  ON found.property_id = sale.property_id AND found.sale_id = sale.sale_id
+    AND found.published_at <= %(as_of)s AND found.superseded_at > %(as_of)s
 LEFT JOIN ingest.snapshot AS snapshot ON snapshot.snapshot_id = sale.snapshot_id
 WHERE sale.property_id = %(property_id)s
-  AND sale.published_at <= coalesce(%(as_of)s::timestamptz, now())
-  AND sale.superseded_at > coalesce(%(as_of)s::timestamptz, now())
+  AND sale.published_at <= %(as_of)s AND sale.superseded_at > %(as_of)s
   AND (%(after_id)s::uuid IS NULL OR coalesce(sale.sale_date::text, '') < %(after_date)s::text
        OR (coalesce(sale.sale_date::text, '') = %(after_date)s::text AND sale.sale_id > %(after_id)s::uuid))
 ORDER BY sale.sale_date DESC NULLS LAST, sale.sale_id

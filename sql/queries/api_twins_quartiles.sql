@@ -10,8 +10,7 @@ SELECT
   percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY condition_code::float8) AS condition_code,
   percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY quality_code::float8) AS quality_code,
   percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY latitude) AS latitude,
-  percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY longitude) AS longitude,
-  count(*) AS property_count
+  percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY longitude) AS longitude
 FROM (
   SELECT living_area_sqft, lot_area_sqft, year_built, bedroom_count, bathroom_count, condition_code, quality_code, latitude, longitude
   FROM provenance.summary

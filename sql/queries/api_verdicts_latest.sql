@@ -2,8 +2,8 @@
 WITH latest AS (
   SELECT DISTINCT ON (table_name) verdict_id
   FROM provenance.verdict
-  WHERE batch_id = coalesce(%(batch_id)s::text, batch_id)
-    AND table_name = coalesce(%(table_name)s::text, table_name)
+  WHERE (%(batch_id)s::text IS NULL OR batch_id = %(batch_id)s::text)
+    AND (%(table_name)s::text IS NULL OR table_name = %(table_name)s::text)
   ORDER BY table_name DESC, judged_at DESC, verdict_id DESC
 )
 SELECT verdict_id, batch_id, table_name, is_passed, rows_in, rows_quarantined, expectation_count, failures, suite_sha256, docs_key, run_id,

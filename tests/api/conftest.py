@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from flask import Flask
 from flask.testing import FlaskClient
-from issuer import AUDIENCE, DOCS_PASSWORDS, HARBORVIEW, ISSUER, LAKESIDE, NOWHERE, bearer, jwks_of
+from issuer import AUDIENCE, DOCS_PASSWORDS, HARBORVIEW, ISSUER, LAKESIDE, NEWCOMER, NOWHERE, bearer, jwks_of
 from werkzeug.security import generate_password_hash
 
 from api import create_app
@@ -29,6 +29,7 @@ from tests.servers import Database
 TENANTS = {
     "lakeside": Tenant(tenant_id=LAKESIDE, slug="lakeside", name="Lakeside Lending"),
     "harborview": Tenant(tenant_id=HARBORVIEW, slug="harborview", name="Harborview Partners"),
+    "newcomer": Tenant(tenant_id=NEWCOMER, slug="newcomer", name="Newcomer Homes"),
 }
 
 
@@ -97,12 +98,19 @@ def api_settings(jwks_file: Path, passwords_file: Path) -> Callable[..., Setting
 
 
 @pytest.fixture
-def make_app(api_settings: Callable[..., Settings]) -> Iterator[Callable[..., Flask]]:
+def more_tenants() -> tuple[uuid.UUID, ...]:
+    """Tenants to be listed beside the usual ones; a module that writes for others says which."""
+    return ()
+
+
+@pytest.fixture
+def make_app(api_settings: Callable[..., Settings], more_tenants: tuple[uuid.UUID, ...]) -> Iterator[Callable[..., Flask]]:
     """An application of its own with these settings; its connections are closed after the test."""
+    listed = TENANTS | {f"t{one.int}": Tenant(tenant_id=one, slug=f"t{one.int}", name="one more") for one in more_tenants}
     made: list[Flask] = []
 
     def make(**replaced: Any) -> Flask:
-        app = create_app(api_settings(**replaced), TENANTS)
+        app = create_app(api_settings(**replaced), listed)
         made.append(app)
         return app
 

@@ -13,6 +13,7 @@ ISSUER = "https://issuer.test/realms/estate"
 AUDIENCE = "real-estate-os"
 LAKESIDE = uuid.UUID("6f1c1f0e-6c0f-5b57-9b7e-0d6d6c5a1a01")
 HARBORVIEW = uuid.UUID("b7a3c2d4-2f5e-5c1b-8a9d-4e1f7c3b9b02")
+NEWCOMER = uuid.UUID("0d9b6c5e-3c1d-5f0a-8e47-2b6f9a1c7c03")  # listed, and nothing is stored of it yet
 DOCS_PASSWORDS = {"lakeside": "lake secret", "harborview": "harbor secret"}
 NOWHERE = "postgresql://estate_api@127.0.0.1:1/absent"  # nothing listens on port 1
 

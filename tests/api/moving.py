@@ -83,14 +83,42 @@ def a_decision(tenant_id: uuid.UUID) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def filled(table: str, tenant_id: uuid.UUID | None = None, **said: Any) -> dict[str, Any]:
+    """A row of `table` with `said`, null where that may be, and otherwise something of the column's type."""
+    own = {} if tenant_id is None else {"tenant_id": tenant_id}
+    some: dict[str, Any] = {"text": "r", "date": date(2026, 1, 1), "timestamptz": world.FIRST, "boolean": False, "jsonb": Jsonb({})}
+    needed = (column for column in CONTRACTS[table].columns if not column.nullable)
+    return {column.name: [] if column.sql_type.endswith("[]") else some.get(column.sql_type, 1) for column in needed} | own | said
+
+
+def a_model(tenant_id: uuid.UUID) -> dict[str, Any]:
+    return filled("score.model", tenant_id, model_id=str(uuid.uuid4()), verdict_id=uuid.uuid4())
+
+
+def a_drift(tenant_id: uuid.UUID) -> dict[str, Any]:
+    return filled("score.drift", tenant_id, run_id=str(uuid.uuid4()))
+
+
+def a_ratio_study(tenant_id: uuid.UUID) -> dict[str, Any]:
+    return filled("score.ratio_study", tenant_id, model_id=str(uuid.uuid4()))
+
+
+def a_layer_landing(_tenant_id: uuid.UUID) -> dict[str, Any]:
+    return filled("reference.layer_landing", landing_id=uuid.uuid4())
+
+
 ROWS: dict[str, Callable[[uuid.UUID], dict[str, Any]]] = {
     "provenance.publication": a_publication,
     "provenance.verdict": a_verdict,
     "provenance.quarantine": a_quarantined_row,
     "ingest.landing": a_landing,
     "ingest.snapshot": a_snapshot,
+    "score.model": a_model,
     "score.promotion": a_promotion,
+    "score.drift": a_drift,
+    "score.ratio_study": a_ratio_study,
     "score.sale_decision": a_decision,
+    "reference.layer_landing": a_layer_landing,
 }
 
 

@@ -13,6 +13,12 @@ from psycopg import sql
 from tests.servers import Database
 
 COPIES = 3000
+_KEYS = {
+    "normalize.sale": "sale_id",
+    "provenance.quarantine": "quarantine_id",
+    "provenance.verdict": "verdict_id",
+    "ingest.landing": "landing_id",
+}
 _COPY = sql.SQL(
     "INSERT INTO {table} SELECT (jsonb_populate_record(row, jsonb_build_object('property_id', gen_random_uuid(),"
     " {key}::text, gen_random_uuid(), 'superseded_at', 'infinity', 'living_area_sqft', 500 + 4000 * random()))).*"
@@ -29,7 +35,7 @@ def conditions(database: Database, tenant_id: uuid.UUID, text: str, asked: Mappi
         connection.execute("SET LOCAL session_replication_role = replica")
         for name in many:
             table = sql.Identifier(*name.split("."))
-            key = "sale_id" if name == "normalize.sale" else "property_id"
+            key = _KEYS.get(name, "property_id")
             connection.execute(_COPY.format(table=table, key=sql.Literal(key)), (tenant_id, COPIES))
             connection.execute(sql.SQL("ANALYZE {}").format(table))
         connection.execute("SET LOCAL ROLE estate_api")

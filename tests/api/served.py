@@ -1,4 +1,4 @@
-"""The API with one route more, that takes as long as it is told; and a real gunicorn that serves it."""
+"""The API with two routes more, one that takes as long as it is told and one that does not end; and a real gunicorn that serves it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ from flask import Flask, Response, current_app
 from psycopg import sql
 
 from api import create_app as create_api
+from api import exports
 from api.edge import caller
 from api.services import services
 from estate.settings import ROOT
 
 SLEEP = sql.Composed([sql.SQL("SELECT pg_backend_pid()::text || pg_sleep(%(seconds)s::float8)")])
+ENDLESS = sql.Composed([sql.SQL("SELECT n, repeat('x', 100) AS filling FROM generate_series(1, 50000000) AS n")])
+CONFIG = ROOT / "api" / "gunicorn_conf.py"
 
 
 def create_app() -> Flask:
-    """The API, and /api/v1/slow/<milliseconds>, which answers the process that served."""
+    """The API, /api/v1/slow/<milliseconds>, which answers the process that served, and /api/v1/endless, an export of gigabytes."""
     app = create_api()
 
     def slow(milliseconds: int) -> Response:
@@ -35,6 +38,11 @@ def create_app() -> Flask:
         return Response(str(os.getpid()))
 
     app.add_url_rule("/api/v1/slow/<int:milliseconds>", "slow", slow)
+
+    def endless() -> Response:
+        return exports.response(services(current_app).database, caller().tenant_id, ENDLESS, {}, "csv", "endless")
+
+    app.add_url_rule("/api/v1/endless", "endless", endless)
     return app
 
 
@@ -64,12 +72,12 @@ class Server:
         return self.process.wait(60)
 
 
-def start(folder: Path, variables: Mapping[str, str], port: int) -> Server:
+def start(folder: Path, variables: Mapping[str, str], port: int, config: Path = CONFIG) -> Server:
     """Start gunicorn as the machine does, with the configuration of the API."""
     environment = {name: word for name, word in os.environ.items() if not name.startswith(("ESTATE_", "PROMETHEUS_"))}
     environment |= {"TMPDIR": str(folder), "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}", **variables}
     command = [
-        sys.executable, "-m", "gunicorn", "--config", str(ROOT / "api" / "gunicorn_conf.py"), "--bind", f"127.0.0.1:{port}",
+        sys.executable, "-m", "gunicorn", "--config", str(config), "--bind", f"127.0.0.1:{port}",
         "served:create_app()",
     ]  # fmt: skip
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
@@ -84,9 +92,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, variables: Mapping[str, str]) -> Iterator[Server]:
+def serving(folder: Path, variables: Mapping[str, str], config: Path = CONFIG) -> Iterator[Server]:
     """A gunicorn that answers; ended afterwards if the test has not."""
-    server = start(folder, variables, free_port())
+    server = start(folder, variables, free_port(), config)
     try:
         deadline = time.monotonic() + 60
         while True:

@@ -87,7 +87,7 @@ def statement_of(after: list[Any] | None = None, limit: int = 500, **asked: Any)
     query = search.SearchQuery.model_validate(asked)
     what = search_statements.found(query, search_statements.FIELDS)
     statement = search_statements.page_statement(
-        what, SORTS[query.sort], after, features=query.format == "geojson", total=bool(query.count)
+        what, SORTS[query.sort], after, features=query.format == "geojson", total=bool(query.has_total)
     )
     key = dict(zip(("after_key", "after_id"), after or [None, None], strict=True))
     return statement, {**what.parameters, **key, "fetched": limit + 1, "shown": limit}

@@ -13,7 +13,8 @@ from flask import Flask
 from issuer import HARBORVIEW, LAKESIDE, bearer
 from test_keys import Clock
 
-from api.api_keys import ABSENT_S, REMEMBERED_KEYS, REMEMBERED_S, ApiKeys
+from api.api_keys import ABSENT_S, LOOKUP_BURST, LOOKUPS_PER_S, REMEMBERED_KEYS, REMEMBERED_S, ApiKeys
+from api.attempts import Attempts
 from api.auth import TokenRefused
 from api.database import Database as ApiDatabase
 from estate import access
@@ -63,7 +64,7 @@ def today() -> Today:
 
 @pytest.fixture
 def keys(counted: Counted, clock: Clock, today: Today) -> ApiKeys:
-    return ApiKeys(counted, clock=clock, now=today)
+    return ApiKeys(counted, tenant_ids={LAKESIDE, HARBORVIEW}, clock=clock, now=today)
 
 
 @pytest.fixture
@@ -150,6 +151,34 @@ def test_a_key_id_that_is_unknown_is_remembered_for_a_while_and_within_bounds(ke
     for number in range(REMEMBERED_KEYS + 10):
         keys._absent[f"made up {number}"] = True
     assert len(keys._absent) == REMEMBERED_KEYS
+
+
+def test_a_key_id_of_a_tenant_that_is_not_listed_is_not_looked_up(keys: ApiKeys, counted: Counted) -> None:
+    for _ in range(5):
+        assert refusal(keys, str(new_key(uuid.uuid4()))) == "the API key is not valid"
+    assert counted.asked == 0
+
+
+def test_made_up_key_ids_are_looked_up_a_few_times_and_refused_alike_beyond(
+    keys: ApiKeys, issue: Callable[..., ApiKey], counted: Counted, clock: Clock
+) -> None:
+    known, fresh, foreign = issue(), issue(), issue("harborview")
+    keys.caller(str(known))
+    clock.now += REMEMBERED_S
+    counted.asked = 0
+    assert {refusal(keys, str(new_key(LAKESIDE))) for _ in range(LOOKUP_BURST + 20)} == {"the API key is not valid"}
+    assert counted.asked == LOOKUP_BURST
+    assert keys.caller(str(known)), "a key that has opened before"
+    assert keys.caller(str(foreign)), "a key of another tenant"
+    refusal(keys, str(fresh))
+    clock.now += 1 / LOOKUPS_PER_S
+    assert keys.caller(str(fresh))
+
+
+def test_keys_that_are_right_use_up_no_look_ups(keys: ApiKeys, issue: Callable[..., ApiKey], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_lookups", Attempts(1, 1e-9))
+    for key in [issue() for _ in range(3)]:
+        assert keys.caller(str(key))
 
 
 def test_a_role_that_is_not_ours_opens_nothing(keys: ApiKeys, issue: Callable[..., ApiKey], database: Database) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from flask import Flask, g
 from issuer import HARBORVIEW, LAKESIDE, NOWHERE
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from api.audit import BATCH_ROWS, Audit
@@ -131,6 +132,75 @@ def test_refusals_are_written_each_under_its_own_tenant(audit: Audit, database: 
     assert (of_service["subject"], of_service["credential"], of_service["status"]) == (SERVICE.subject, "key", 403)
     assert (of_ada["subject"], of_ada["action"], of_ada["status"]) == ("ada", "refused", 429)
     assert audit.lost == 0
+
+
+@pytest.fixture
+def unhurried(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> Audit:
+    """An audit that writes nothing before it is closed."""
+    monkeypatch.setattr("api.audit.FLUSH_S", 600.0)
+    return audit
+
+
+def test_refusals_of_callers_who_proved_nothing_are_one_row_of_each_kind(
+    unhurried: Audit, database: Database, asking: Callable[..., Any]
+) -> None:
+    for method in ("GET", "POST", "MADE-UP-1", "MADE-UP-2"):
+        with asking(method=method):
+            for _ in range(37 if method == "GET" else 1):
+                unhurried.refused(None, 401, "unauthenticated")
+    with asking("/data-docs/absent"):
+        unhurried.refused(None, 401, "unauthenticated")
+    unhurried.close()
+    found = {(row["route"], row["method"]): row["what"] for row in rows_of(database, NO_TENANT)}
+    assert found == {
+        ("/api/v1/properties/<property_id>", "GET"): "unauthenticated (37 times)", (None, "other"): "unauthenticated (2 times)",
+        (None, "POST"): "unauthenticated", (None, "GET"): "unauthenticated",
+    }  # fmt: skip
+    assert unhurried.lost == 0
+
+
+def test_a_flood_of_strangers_hides_no_tenant_s_refusal(unhurried: Audit, database: Database, asking: Callable[..., Any]) -> None:
+    written: list[Sequence[Any]] = []
+    write, unhurried.write = unhurried.write, lambda rows: (written.append(rows), write(rows))[1]  # type: ignore[method-assign, assignment]
+    with asking():
+        for number in range(BATCH_ROWS * 3):
+            unhurried.refused(None, 401, str(number))
+        unhurried.refused(ADA, 403, "forbidden")
+    unhurried.close()
+    assert [row["what"] for row in rows_of(database, LAKESIDE)] == ["forbidden"]
+    assert [any(row["tenant_id"] == LAKESIDE for row in batch) for batch in written] == [True, False, False, False]
+
+
+def test_kinds_of_refusals_beyond_the_bound_are_counted_as_lost(away: Audit, asking: Callable[..., Any]) -> None:
+    with asking():
+        for number in range(10):
+            away.refused(None, 401, str(number // 2))
+        assert away.lost == 0
+        for number in range(10):
+            away.refused(None, 401, f"more {number}")
+    away.close()
+    assert away.lost == 20
+
+
+READ_ONLY = "ALTER ROLE estate_api IN DATABASE {database} %s default_transaction_read_only"
+GRANTED = "%s INSERT ON platform.audit %s estate_api"
+
+
+@pytest.mark.parametrize(
+    ("broken", "mended"),
+    [(READ_ONLY % "SET" + " = on", READ_ONLY % "RESET"), (GRANTED % ("REVOKE", "FROM"), GRANTED % ("GRANT", "TO"))],
+)
+def test_a_read_that_the_database_refuses_to_write_down_may_be_tried_again(
+    audit: Audit, database: Database, asking: Callable[..., Any], broken: str, mended: str
+) -> None:
+    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL(broken).format(database=name))  # type: ignore[arg-type]
+        try:
+            with asking(), pytest.raises(psycopg.OperationalError, match="cannot be written"):
+                audit.personal_read(ADA, "owner")
+        finally:
+            connection.execute(sql.SQL(mended).format(database=name))  # type: ignore[arg-type]
 
 
 def test_closing_writes_whatever_waits_also_more_than_one_batch(audit: Audit, database: Database, asking: Callable[..., Any]) -> None:

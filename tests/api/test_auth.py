@@ -180,6 +180,24 @@ def test_a_token_that_is_not_exactly_ours_is_refused(verifier: Verifier, make_to
         verifier.caller(f"Bearer {make_token(**changes)}")
 
 
+def test_a_token_of_a_tenant_that_is_not_listed_is_refused_like_any_other(
+    signing_key: RSAPrivateKey, make_token: Callable[..., str]
+) -> None:
+    verifier = Verifier(ISSUER, AUDIENCE, KeySet(lambda: jwks_of(k1=signing_key)), tenant_ids={LAKESIDE})
+    assert verifier.caller(f"Bearer {make_token(LAKESIDE)}").tenant_id == LAKESIDE
+    said = set()
+    for wrong in ({"tenant": HARBORVIEW}, {"aud": "account"}):
+        with pytest.raises(TokenRefused) as refused:
+            verifier.caller(f"Bearer {make_token(**wrong)}")
+        said.add(str(refused.value))
+    assert len(said) == 1
+
+
+def test_the_application_lets_in_listed_tenants_only(detached: FlaskClient, make_token: Callable[..., str]) -> None:
+    answer = detached.get("/api/v1/properties", headers=bearer(make_token("11111111-2222-4333-8444-555555555555")))
+    assert answer.status_code == 401
+
+
 @pytest.mark.parametrize(
     ("kid", "alg", "signer"),
     [

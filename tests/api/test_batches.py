@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import books
+import plans
 import pytest
 from flask.testing import FlaskClient
 from issuer import HARBORVIEW, LAKESIDE, bearer
 
 from api.batches import BatchAnswer, BatchesAnswer, state_of
+from estate.sql import query
 from tests.servers import Database
 
 pytestmark = pytest.mark.servers
@@ -104,7 +106,7 @@ def test_a_batch_says_what_was_published_what_was_refused_and_why(
     assert normalize["publications"] == []
     (verdict,) = normalize["verdicts"]
     assert verdict["is_passed"] is False
-    assert verdict["failures"] == [{("column" if name == "field_name" else name): value for name, value in books.FAILURE.items()}]
+    assert verdict["failures"] == [books.FAILURE]
     assert verdict["links"]["airflow_run"] == RUN
     assert verdict["links"]["data_docs"] == f"http://127.0.0.1:18000/data-docs/lakeside/validations/{books.REFUSED}/run.html"
     assert body["quarantine"] == [
@@ -154,3 +156,10 @@ def test_a_parameter_that_is_not_known_is_refused_by_name(get: Callable[..., Any
     for path in ("", f"/{books.PUBLISHED}"):
         answer = get(path, state="refused")
         assert (answer.status_code, json.loads(answer.data)["parameter"]) == (400, "state")
+
+
+def test_the_attempts_to_land_a_file_are_found_by_source_and_digest(database: Database) -> None:
+    asked = {"source_name": "county_roll", "snapshot_sha256": "f" * 64}
+    (walked,) = plans.conditions(database, LAKESIDE, query("api_batch_landings"), asked, ["ingest.landing"])["landing"]
+    assert "source_name = " in walked
+    assert "snapshot_sha256 = " in walked

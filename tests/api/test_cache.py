@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import threading
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +19,8 @@ from estate.settings import Settings
 PATIENT_S = 5.0
 ANSWER = Kept(200, "application/json", (("Link", '</x?cursor=ü>; rel="next"'), ("Vary", "Accept")), b'{"a": 1}\x00\xff')
 ASKED: dict[str, Any] = {
-    "path": "/api/v1/properties", "query": [("zip", "50010"), ("sort", "value")], "roles": ["viewer"], "representation": "application/json",
+    "path": "/api/v1/properties", "query": [("situs_zip", "50010"), ("sort", "value")], "roles": ["viewer"],
+    "representation": "application/json",
 }  # fmt: skip
 KEY = key_of(LAKESIDE, "v1", **ASKED)
 
@@ -44,10 +44,6 @@ def own_redis() -> Iterator[OwnRedis]:
     server.stop()
 
 
-def counts(cache: ResponseCache) -> tuple[int, int, int, int]:
-    return cache.hit_count, cache.miss_count, cache.error_count, cache.stored_count
-
-
 # Keys
 
 
@@ -60,9 +56,9 @@ def test_a_key_names_tenant_and_version() -> None:
     "other",
     [
         {"path": "/api/v1/sales"},
-        {"query": [("zip", "50010")]},
-        {"query": [("zip", "50010"), ("sort", "value"), ("sort", "value")]},
-        {"query": [("zip", "50010,sort=value")]},
+        {"query": [("situs_zip", "50010")]},
+        {"query": [("situs_zip", "50010"), ("sort", "value"), ("sort", "value")]},
+        {"query": [("situs_zip", "50010,sort=value")]},
         {"query": [("zip50010", ""), ("sort", "value")]},
         {"roles": ["viewer", "analyst"]},
         {"roles": []},
@@ -119,11 +115,10 @@ def test_a_header_that_is_none_is_foreign_even_where_the_checksum_holds(header: 
 
 
 @pytest.mark.servers
-def test_what_is_kept_is_found_and_counted(cache: ResponseCache, client: redis.Redis) -> None:
+def test_what_is_kept_is_found(cache: ResponseCache, client: redis.Redis) -> None:
     assert cache.get(KEY) is None
     assert cache.put(KEY, ANSWER)
     assert cache.get(KEY) == ANSWER
-    assert counts(cache) == (1, 1, 0, 1)
     assert 3590 < client.ttl(KEY) <= 3600  # type: ignore[operator]
 
 
@@ -145,7 +140,6 @@ def test_another_tenant_s_and_another_version_s_key_find_nothing(cache: Response
 def test_what_is_not_ours_is_a_miss(cache: ResponseCache, client: redis.Redis, value: bytes) -> None:
     client.set(KEY, value)
     assert cache.get(KEY) is None
-    assert counts(cache) == (0, 1, 0, 0)
     assert cache.put(KEY, ANSWER)
     assert cache.get(KEY) == ANSWER
 
@@ -155,7 +149,7 @@ def test_another_type_under_the_key_is_no_error(cache: ResponseCache, client: re
     client.delete(KEY)
     client.hset(KEY, "a", "b")
     assert cache.get(KEY) is None
-    assert (cache.error_count, cache.is_degraded) == (1, False)
+    assert not cache.is_degraded
 
 
 @pytest.mark.servers
@@ -170,17 +164,6 @@ def test_an_answer_of_more_than_a_mebibyte_is_not_kept(cache: ResponseCache, cli
     assert cache.get(KEY) == most
 
 
-@pytest.mark.servers
-def test_counters_are_exact_under_threads(cache: ResponseCache) -> None:
-    cache.put(KEY, ANSWER)
-    threads = [threading.Thread(target=lambda: [cache.get(KEY) for _ in range(20)]) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert counts(cache) == (400, 0, 0, 1)
-
-
 # Without Redis
 
 
@@ -189,7 +172,6 @@ def test_without_redis_everything_is_a_miss(url: str) -> None:
     cache = ResponseCache(url)
     assert not cache.put(KEY, ANSWER)
     assert cache.get(KEY) is None
-    assert counts(cache) == (0, 0, 2, 0)
     assert cache.is_degraded
 
 
@@ -227,4 +209,3 @@ def test_a_full_redis_keeps_nothing_and_still_answers(own_redis: OwnRedis) -> No
         client.config_set("maxmemory", 1)
     assert not cache.put(KEY, ANSWER)
     assert cache.get(KEY) == ANSWER
-    assert counts(cache) == (1, 0, 1, 1)

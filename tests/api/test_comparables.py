@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from issuer import HARBORVIEW, LAKESIDE, bearer
 
 from api.comparables import NO_COUNTY, NO_MODEL, NOTHING_ALIKE, UNDESCRIBED, ComparablesAnswer
+from api.resource import ROUTES
 from api.value_parts import STEPS
 from estate.score.comparables import metres
 from estate.score.model import with_area
@@ -29,7 +30,8 @@ PLACE = {"latitude": HOUSE["latitude"], "longitude": HOUSE["longitude"]}
 NUMBERS = ("living_area_sqft", "basement_area_sqft", "lot_area_sqft", "bedroom_count", "bathroom_count")
 CODES = ("year_built", "condition_code", "quality_code", "view_code")
 TOLD = PLACE | {
-    "property_type": HOUSE["property_type"], "zip": HOUSE["situs_zip"], "has_waterfront": "true" if HOUSE["has_waterfront"] else "false",
+    "property_type": HOUSE["property_type"], "situs_zip": HOUSE["situs_zip"],
+    "has_waterfront": "true" if HOUSE["has_waterfront"] else "false",
     **{name: HOUSE[name] for name in NUMBERS}, **{name: int(HOUSE[name]) for name in CODES},
 }  # fmt: skip
 SUBJECT = market.subjects(1)
@@ -163,7 +165,8 @@ def test_a_place_far_from_every_property_has_no_county(get: Callable[..., Any]) 
     [
         ({}, "address"), (PLACE | {"address": "1 Pine St"}, "address"), ({"latitude": 47}, "longitude"), ({"longitude": -122}, "latitude"),
         (PLACE | {"limit": 26}, "limit"), (PLACE | {"limit": 0}, "limit"), (PLACE | {"radius_m": 5000}, "radius_m"),
-        (PLACE | {"valuation_date": "2999-01-01"}, "valuation_date"), (PLACE | {"living_area_sqft": "1_000"}, "living_area_sqft"),
+        (PLACE | {"valuation_date": "2999-01-01"}, "valuation_date"), (PLACE | {"valuation_date": "1600-01-01"}, "valuation_date"),
+        (PLACE | {"living_area_sqft": "1_000"}, "living_area_sqft"),
         (PLACE | {"has_waterfront": "yes"}, "has_waterfront"), (PLACE | {"owner": "x"}, "owner"),
     ],
 )  # fmt: skip
@@ -176,3 +179,7 @@ def test_each_tenant_s_own_sales_answer(get: Callable[..., Any]) -> None:
     mine, theirs = (get(tenant=tenant, **PLACE, limit=25).json["comparables"] for tenant in (LAKESIDE, HARBORVIEW))
     assert not {one["sale_id"] for one in mine} & {one["sale_id"] for one in theirs}
     assert [one["sale_price_usd"] for one in theirs] == pytest.approx([2 * one["sale_price_usd"] for one in mine], abs=0.02)
+
+
+def test_what_a_model_computes_counts_as_a_computation() -> None:
+    assert ROUTES["comparables.find"].cost == ROUTES["valuations.compute"].cost == "compute"

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from api import data_docs, docs_pages
 from api.docs_pages import ASSETS, HANDLER_SHA256, SCRIPT_SHA256, offline
+from api.storage import MAX_OBJECT_BYTES
 from tests.servers import Database, Servers
 
 pytestmark = pytest.mark.servers
@@ -164,10 +165,38 @@ def test_without_its_store_a_page_is_unavailable(make_app: Callable[..., Any]) -
     assert client.get("/data-docs/lakeside/", auth=("lakeside", DOCS_PASSWORDS["lakeside"])).status_code == 503
 
 
+def test_a_page_that_is_too_large_says_so_and_where_it_is_found(docs: Callable[..., Any], servers: Servers, s3_bucket: str) -> None:
+    servers.s3().put_object(Bucket=s3_bucket, Key=f"{LAKESIDE}/data-docs/large.html", Body=b"x" * (MAX_OBJECT_BYTES + 1))
+    answer = docs("lakeside/large.html")
+    assert (answer.status_code, answer.json["type"]) == (503, "/problems/unavailable")
+    assert "The page large.html has 20 MiB" in answer.json["detail"]
+    assert "Retry-After" not in answer.headers
+
+
 def test_a_proven_password_is_not_hashed_again(docs: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     docs("lakeside/")
     monkeypatch.setattr(data_docs, "check_password_hash", lambda *_: pytest.fail("hashed again"))
     assert docs("lakeside/").status_code == 200
+
+
+def test_wrong_passwords_are_not_hashed_without_end_and_a_proven_one_still_opens(
+    docs: Callable[..., Any], client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert docs("lakeside/").status_code == 200
+    hashed, check = [], data_docs.check_password_hash
+    monkeypatch.setattr(data_docs, "check_password_hash", lambda *how: (hashed.append(1), check(*how))[1])
+    monkeypatch.setattr(data_docs, "WRONG_PER_S", 0.001)
+    answers = [client.get("/data-docs/lakeside/", auth=("lakeside", f"guess {number}")) for number in range(data_docs.WRONG_BURST + 5)]
+    assert [answer.status_code for answer in answers] == [401] * data_docs.WRONG_BURST + [429] * 5
+    assert len(hashed) == data_docs.WRONG_BURST
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 1000
+    assert answers[-1].content_type == "application/problem+json"
+    assert docs("lakeside/").status_code == 200
+    assert docs("harborview/", "harborview").status_code == 200, "another's bucket is another"
+    made_up = [
+        client.get("/data-docs/lakeside/", auth=(f"nobody {number}", "x")).status_code for number in range(data_docs.WRONG_BURST + 1)
+    ]
+    assert made_up == [401] * data_docs.WRONG_BURST + [429]
 
 
 @pytest.fixture(scope="module")

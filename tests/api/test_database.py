@@ -325,7 +325,7 @@ def test_a_server_that_is_away_is_a_pool_timeout_after_the_time_that_was_given()
     ):
         with pytest.raises(psycopg.OperationalError):
             read()
-    assert away._exports == 0
+    assert away._exports.total() == 0
     away.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ from flask.testing import FlaskClient
 from issuer import bearer
 
 from api import create_app
-from api.database import POOL_TIMEOUT_S
 from api.edge import BASIC_ENDPOINTS, OPEN_ENDPOINTS
 from api.problems import KINDS
 from api.resource import ROUTES
@@ -87,7 +85,7 @@ def test_every_error_is_a_problem_of_a_documented_type(detached: FlaskClient, ma
         detached.get("/api/v1/properties?limit=0", headers=token),
         detached.get("/api/v1/properties?cursor=x", headers=token),
         detached.get("/api/v1/properties", headers=token),
-        detached.get(f"/api/v1/properties?city={'x' * 5000}", headers=token),
+        detached.get(f"/api/v1/properties?situs_city={'x' * 5000}", headers=token),
         detached.get("/api/v1/properties", headers=token, data=b"x" * 70_000),
     ]
     assert [answer.status_code for answer in answers] == [401, 404, 405, 400, 400, 503, 414, 413]
@@ -117,7 +115,7 @@ def test_a_fault_of_ours_tells_nothing_about_itself(make_app: Callable[..., Flas
 def test_an_answer_is_kept_by_nobody_and_read_as_what_it_is(detached: FlaskClient, make_token: Callable[..., str]) -> None:
     for answer in (detached.get("/health/live"), detached.get("/api/v1/properties"), detached.get("/x", headers=bearer(make_token()))):
         assert answer.headers["Cache-Control"] == "private, no-store"
-        assert {name.strip() for name in answer.headers["Vary"].split(",")} == {"Authorization", "Accept-Encoding"}
+        assert {name.strip() for name in answer.headers["Vary"].split(",")} == {"Accept", "Authorization", "Accept-Encoding"}
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
@@ -148,13 +146,10 @@ def test_each_request_is_one_json_line_with_the_route_and_not_the_path(
     assert token not in out
 
 
-def test_a_database_that_is_away_is_a_503_within_two_seconds(detached: FlaskClient, make_token: Callable[..., str]) -> None:
-    started = time.perf_counter()
+def test_a_database_that_is_away_is_a_503_that_says_when_to_ask_again(detached: FlaskClient, make_token: Callable[..., str]) -> None:
     answer = detached.get("/api/v1/properties", headers=bearer(make_token()))
-    # Waiting for a connection is all that takes time; the rest of the wall clock belongs to a busy machine.
-    assert POOL_TIMEOUT_S <= 1.5
-    assert time.perf_counter() - started < 10
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert (answer.status_code, answer.content_type, answer.headers["Retry-After"]) == (503, "application/problem+json", "2")
+    assert json.loads(answer.data)["type"] == "/problems/unavailable"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from issuer import HARBORVIEW, LAKESIDE, NOWHERE
 from psycopg import sql
 
-from api.database import MAX_EXPORTS, Database, TooManyExports
+from api.database import MAX_EXPORTS, MAX_TENANT_EXPORTS, Database, TooManyExports
 from tests import servers
 
 pytestmark = pytest.mark.servers
@@ -38,7 +38,7 @@ def own(properties_of: dict[UUID, list[UUID]]) -> dict[UUID, list[str]]:
 def is_idle(api: Database) -> bool:
     """Whether every connection is back and every export's place free."""
     stats = api._opened().get_stats()
-    return stats["pool_available"] == stats["pool_size"] and api._exports == 0
+    return stats["pool_available"] == stats["pool_size"] and api._exports.total() == 0
 
 
 def test_an_export_is_its_tenant_s_rows_as_csv_with_a_header(api: Database, own: dict[UUID, list[str]]) -> None:
@@ -78,7 +78,7 @@ def test_an_export_whose_reader_has_gone_gives_its_connection_back(api: Database
 
 def test_more_exports_than_are_allowed_at_once_are_refused_until_one_ends(api: Database, own: dict[UUID, list[str]]) -> None:
     api._timeout_s = 20
-    running = [api.stream(LAKESIDE, MANY, {"n": 50_000_000}) for _ in range(MAX_EXPORTS)]
+    running = [api.stream(UUID(int=number), MANY, {"n": 50_000_000}) for number in range(1, MAX_EXPORTS + 1)]
     with pytest.raises(TooManyExports):
         api.stream(LAKESIDE, IDS, {})
     api.ping()  # reads go on beside exports
@@ -88,13 +88,32 @@ def test_more_exports_than_are_allowed_at_once_are_refused_until_one_ends(api: D
         export.close()
 
 
+def test_one_tenant_s_exports_leave_places_to_the_others(api: Database, own: dict[UUID, list[str]]) -> None:
+    api._timeout_s = 20
+    running = [api.stream(LAKESIDE, MANY, {"n": 50_000_000}) for _ in range(MAX_TENANT_EXPORTS)]
+    with pytest.raises(TooManyExports):
+        api.stream(LAKESIDE, IDS, {})
+    assert b"".join(api.stream(HARBORVIEW, IDS, {})).count(b"\n") == 1 + len(own[HARBORVIEW])
+    for export in running:
+        export.close()
+    assert is_idle(api)
+
+
+def test_an_export_that_is_read_too_slowly_ends_and_gives_its_connection_back(api: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.database.EXPORT_TIMEOUT_S", -1)
+    export = api.stream(LAKESIDE, MANY, {"n": 50_000_000})
+    with pytest.raises(psycopg.OperationalError, match="too long"):
+        next(export)
+    assert is_idle(api)
+
+
 def test_an_export_that_fails_says_so_at_once_or_where_it_breaks_and_frees_its_place(api: Database) -> None:
     with pytest.raises(psycopg.errors.SyntaxError):
         api.stream(LAKESIDE, sql.Composed([sql.SQL("SELECT FROM WHERE")]), {})
     asked = sql.Composed([sql.SQL("SELECT 1 / (200000 - n) FROM generate_series(1, 300000) AS n")])
     with pytest.raises(psycopg.errors.DivisionByZero):
         list(api.stream(LAKESIDE, asked, {}))
-    assert api._exports == 0
+    assert api._exports.total() == 0
     api.ping()
 
 

@@ -17,6 +17,7 @@ from issuer import LAKESIDE, bearer
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from api import exports
+from api.database import MAX_TENANT_EXPORTS
 from api.services import services
 from tests.servers import Database
 
@@ -38,6 +39,11 @@ def filled(database: Database) -> None:
         for number, text in enumerate(ODDITIES, start=1)
     ]
     summaries.write(database.superuser_url, ODD, odd)
+
+
+@pytest.fixture
+def more_tenants() -> tuple[uuid.UUID, ...]:
+    return MANY, ODD
 
 
 @pytest.fixture
@@ -174,16 +180,16 @@ def test_a_reader_who_goes_away_frees_the_connection(
         blocks, status, _ = run_wsgi_app(client.application, environ)
         assert status == "200 OK"
         assert next(iter(blocks))
-        assert pool._exports == 1
+        assert pool._exports == {MANY: 1}
         blocks.close()  # type: ignore[attr-defined]
-        assert pool._exports == 0
+        assert pool._exports.total() == 0
     stats = pool._opened().get_stats()
     assert stats["pool_available"] == stats["pool_size"]
 
 
 def test_too_many_exports_at_once_are_asked_to_wait(client: FlaskClient, filled: None, get: Callable[..., Any]) -> None:
     pool = services(client.application).database
-    pool._exports = 4
+    pool._exports[LAKESIDE] = MAX_TENANT_EXPORTS
     answer = get()
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
-    pool._exports = 0
+    pool._exports.clear()

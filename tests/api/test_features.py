@@ -34,7 +34,7 @@ def ask(client: FlaskClient, make_token: Callable[..., str], properties_of: dict
 
 def test_a_feature_says_its_unit_since_when_it_is_known_and_where_it_stands(ask: Callable[..., Any]) -> None:
     assert ask(2)["normalize.property.year_built"] == {
-        "name": "year_built", "value": 1961, "unit": "year", "meaning": "year of construction", "event_time": "2026-01-10T00:00:00Z",
+        "name": "year_built", "value": 1961, "unit": "year", "meaning": "year of construction", "known_at": "2026-01-10T00:00:00Z",
         "source": "normalize.property.year_built", "used_by": ["score.valuation"], "unknown_reason": None,
     }  # fmt: skip
 
@@ -50,8 +50,8 @@ def test_what_is_unknown_is_null_and_says_why(ask: Callable[..., Any]) -> None:
 def test_nothing_is_told_that_was_published_later(ask: Callable[..., Any]) -> None:
     then, now = ask(1, as_of="2026-02-01T00:00:00Z"), ask(1)
     name = "normalize.property.bedroom_count"
-    assert (then[name]["value"], then[name]["event_time"]) == (9, "2026-01-10T00:00:00Z")
-    assert (now[name]["value"], now[name]["event_time"]) == (2, "2026-03-10T00:00:00Z")
+    assert (then[name]["value"], then[name]["known_at"]) == (9, "2026-01-10T00:00:00Z")
+    assert (now[name]["value"], now[name]["known_at"]) == (2, "2026-03-10T00:00:00Z")
 
 
 def test_every_field_that_a_value_or_a_risk_is_modelled_from_is_a_feature(ask: Callable[..., Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from issuer import HARBORVIEW, LAKESIDE, bearer
+from test_keys import Clock
 
+from api import health
 from estate.settings import Settings
 from tests.servers import Database
 
@@ -28,6 +31,67 @@ def test_without_its_database_the_service_is_not_ready(detached: FlaskClient) ->
     assert answer.json["checks"]["postgresql"]["status"] == "away"
     assert answer.json["checks"]["jwks"]["status"] == "up"
     assert b"127.0.0.1" not in answer.data
+
+
+class Checks:
+    """Checks that are held up while told to; counts how often they ran."""
+
+    def __init__(self) -> None:
+        self.count, self.begun, self.go = 0, threading.Event(), threading.Event()
+
+    def __call__(self, _: Any) -> dict[str, dict[str, Any]]:
+        self.count += 1
+        run = str(self.count)
+        self.begun.set()
+        assert self.go.wait(30)
+        return {"postgresql": {"status": "up", "latency_ms": 1.0}, run: {"status": "up", "latency_ms": 1.0}}
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> Checks:
+    made = Checks()
+    monkeypatch.setattr(health, "_checked", made)
+    return made
+
+
+def test_while_somebody_checks_the_others_are_told_what_was_known(
+    detached: FlaskClient, checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = detached.application
+    checks.go.set()
+    detached.get("/health/ready")
+    monkeypatch.setattr(health, "KEPT_S", -1.0)
+    checks.begun.clear()
+    checks.go.clear()
+    checking = threading.Thread(target=lambda: app.test_client().get("/health/ready"))
+    checking.start()
+    assert checks.begun.wait(30)
+    answers = [app.test_client().get("/health/ready").json for _ in range(3)]
+    assert checking.is_alive(), "all were answered while the checks hung"
+    checks.go.set()
+    checking.join()
+    assert [set(answer["checks"]) for answer in answers if answer] == [{"postgresql", "1"}] * 3
+    assert checks.count == 2
+
+
+def test_what_took_long_to_find_out_is_new_when_it_is_found_out(
+    detached: FlaskClient, checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(health, "time", SimpleNamespace(monotonic=clock, perf_counter=clock))
+
+    def slow(platform: Any) -> dict[str, dict[str, Any]]:
+        clock.now += health.KEPT_S + 5
+        return checks(platform)
+
+    monkeypatch.setattr(health, "_checked", slow)
+    checks.go.set()
+    for _ in range(3):
+        detached.get("/health/ready")
+    assert checks.count == 1
+    clock.now += health.KEPT_S + 0.1
+    detached.get("/health/ready")
+    assert checks.count == 2
 
 
 @pytest.mark.servers

@@ -133,9 +133,16 @@ def test_whose_it_was_is_told_to_an_analyst_who_asks_and_written_down(ask: Calla
         assert owner not in quiet.text
         (withheld,) = [change for change in of(quiet, "normalize.property")[1]["changes"] if change["is_withheld"]]
         assert (withheld["field"], withheld["value_from"], withheld["value_to"]) == ("owner_name", None, None)
+        (conflict,) = [event for event in of(quiet, "normalize.conflict") if event["row"]["field_name"] == "owner_name"]
+        assert {name for name, values in told(conflict).items() if values != (None, None)} == {"winning_source_name", "rule"}
+        assert {change["field"] for change in conflict["changes"] if change["is_withheld"]} == {"losing_value", "winning_value"}
+        (other,) = [event for event in of(quiet, "normalize.conflict") if event["row"]["field_name"] == "year_built"]
+        assert (told(other)["losing_value"], told(other)["winning_value"]) == ((None, "1999"), (None, "1950"))
     assert ask(1, include="owner").status_code == 403
     asked = ask(1, role="analyst", request_id="asked", include="owner")
     assert told(of(asked, "normalize.property")[1])["owner_name"] == (None, owner)
+    (conflict,) = [event for event in of(asked, "normalize.conflict") if event["row"]["field_name"] == "owner_name"]
+    assert (told(conflict)["losing_value"], told(conflict)["winning_value"]) == ((None, f"former {owner}"), (None, owner))
     assert "ETag" not in asked.headers
     with psycopg.connect(database.superuser_url) as connection:
         written = connection.execute("SELECT request_id, what FROM platform.audit WHERE request_id IN ('quiet', 'asked')").fetchall()

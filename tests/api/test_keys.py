@@ -217,7 +217,15 @@ def test_a_key_that_did_not_change_stays_the_same_object_and_one_that_did_does_n
 
 @pytest.fixture
 def jwks_server() -> Iterator[Any]:
-    answers: dict[str, Any] = {"status": 200, "body": b"{}", "delay": 0.0, "location": None}
+    answers: dict[str, Any] = {
+        "status": 200,
+        "body": b"{}",
+        "delay": 0.0,
+        "location": None,
+        "is_dripping": False,
+        "is_short": False,
+        "sent": 0,
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -225,10 +233,15 @@ def jwks_server() -> Iterator[Any]:
             self.send_response(answers["status"])
             if answers["location"]:
                 self.send_header("Location", answers["location"])
-            self.send_header("Content-Length", str(len(answers["body"])))
+            self.send_header("Content-Length", str(len(answers["body"]) + answers["is_short"]))
             self.end_headers()
-            with contextlib.suppress(BrokenPipeError):  # the client has had enough
-                self.wfile.write(answers["body"])
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the client has had enough
+                for byte in answers["body"] if answers["is_dripping"] else ():
+                    self.wfile.write(bytes([byte]))
+                    answers["sent"] += 1
+                    time.sleep(0.1)
+                if not answers["is_dripping"]:
+                    self.wfile.write(answers["body"])
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -255,4 +268,19 @@ def test_a_jwks_is_fetched_whole_or_not_at_all(jwks_server: Any) -> None:
         fetch_jwks(url)
     answers.update(status=200, delay=3)
     with pytest.raises(OSError, match="timed out"):
+        fetch_jwks(url)
+
+
+def test_an_issuer_that_drips_is_given_up_before_a_block_is_full(jwks_server: Any) -> None:
+    url, answers = jwks_server
+    answers.update(body=b"x" * 300, is_dripping=True)  # half a minute of them
+    with pytest.raises(OSError, match="too slow"):
+        fetch_jwks(url)
+    assert answers["sent"] < 300
+
+
+def test_a_jwks_that_breaks_off_is_none(jwks_server: Any) -> None:
+    url, answers = jwks_server
+    answers.update(body=b"{}", is_short=True)
+    with pytest.raises(OSError, match="breaks off"):
         fetch_jwks(url)

@@ -12,7 +12,7 @@ import books
 import pytest
 import world
 from flask.testing import FlaskClient
-from issuer import HARBORVIEW, LAKESIDE, bearer
+from issuer import HARBORVIEW, LAKESIDE, NEWCOMER, bearer
 from psycopg.types.json import Jsonb
 
 from api.landings import LandingsAnswer
@@ -69,7 +69,7 @@ def test_files_come_the_newest_first_page_by_page_each_with_the_batch_that_it_ma
 def test_another_tenant_s_files_are_not_there(get: Callable[..., Any]) -> None:
     assert [row["outcome"] for row in get(tenant=HARBORVIEW).json["landings"]] == ["landed", "landed"]
     assert str(HARBORVIEW) not in get().text
-    assert get(tenant=uuid.uuid4()).json["landings"] == []
+    assert get(tenant=NEWCOMER).json["landings"] == []
 
 
 @pytest.mark.parametrize("query", [{"outcome": "lost"}, {"source_name": ""}, {"file_name": "x"}])

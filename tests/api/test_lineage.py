@@ -10,7 +10,7 @@ from typing import Any
 import books
 import pytest
 from flask.testing import FlaskClient
-from issuer import HARBORVIEW, LAKESIDE, bearer
+from issuer import HARBORVIEW, LAKESIDE, NEWCOMER, bearer
 
 from api import lineage
 from api.lineage import LineageAnswer
@@ -99,7 +99,7 @@ def test_beside_each_table_stands_what_was_published_last_for_the_tenant(get: Ca
     assert (published["batch_id"], published["publication_id"]) == (books.REFUSED, str((1 << 60) + 1000))
     assert published["links"]["batch"] == f"/api/v1/batches/{books.REFUSED}"
     assert found["normalize.property"]["published"]["published_at"] == "2026-03-10T00:00:00Z"
-    assert {table["published"] for table in tables(get("/normalize.property", tenant=uuid.uuid4())).values()} == {None}
+    assert {table["published"] for table in tables(get("/normalize.property", tenant=NEWCOMER)).values()} == {None}
 
 
 @pytest.mark.parametrize("table", CONTRACTS)

@@ -9,13 +9,16 @@ from typing import Any
 import market_world
 import numpy as np
 import pandas as pd
+import plans
 import psycopg
 import pytest
 import world
 from conftest import TENANTS
+from flask import Flask
 from flask.testing import FlaskClient
 from issuer import HARBORVIEW, LAKESIDE, bearer
 
+from api import markets
 from api.markets import MarketAnswer, MarketsPage
 from estate.score.model import day_number
 from estate.score.sale_validation import market_area
@@ -24,6 +27,7 @@ from tests.score import market
 from tests.servers import Database
 
 pytestmark = pytest.mark.servers
+KEPT = ("api_database_url", "redis_url", "s3_endpoint_url", "s3_bucket", "s3_access_key_id", "s3_secret_access_key")
 AREAS = sorted(market_world.SALES["situs_zip"].unique())
 
 
@@ -59,17 +63,17 @@ def test_areas_are_listed_by_name_with_what_sold_in_them(get: Callable[..., Any]
         assert found[area]["county_fips"] == "53033"
         assert found[area]["links"] == {
             "self": f"/api/v1/markets/{area}",
-            "properties": f"/api/v1/properties?zip={area}",
-            "sales": f"/api/v1/sales?zip={area}",
+            "properties": f"/api/v1/properties?situs_zip={area}",
+            "sales": f"/api/v1/sales?situs_zip={area}",
         }
 
 
 def test_medians_are_over_the_year_that_ends_with_the_newest_sale_and_need_three(get: Callable[..., Any]) -> None:
     # The newest valid sale of the tenant is the world's, of November 2025; no sale of the county lies within its year.
     listed = {one["market_area"]: one for one in get().json["markets"]}
-    assert {one["year_to_date"] for one in listed.values()} == {"2025-11-02"}
+    assert {one["window_to_date"] for one in listed.values()} == {"2025-11-02"}
     assert [listed[area]["median_price_usd"] for area in AREAS] == [None] * 3
-    assert (listed["50010"]["year_sale_count"], listed["50010"]["median_price_usd"]) == (1, None)
+    assert (listed["50010"]["window_sale_count"], listed["50010"]["median_price_usd"]) == (1, None)
 
 
 def test_a_month_s_medians_are_those_of_its_sales_or_null_and_no_month_is_missing(get: Callable[..., Any]) -> None:
@@ -158,7 +162,9 @@ def test_an_area_without_properties_is_not_found(get: Callable[..., Any], area: 
 
 
 def test_a_tenant_sees_nothing_of_another_s_markets(get: Callable[..., Any]) -> None:
-    assert [one["market_area"] for one in get(tenant=HARBORVIEW).json["markets"]] == ["50010"]
+    theirs = {one["market_area"] for one in get(tenant=HARBORVIEW).json["markets"]}
+    assert "50010" in theirs
+    assert theirs.isdisjoint(set(AREAS) - {"50010"})
     assert get(f"/{AREAS[0]}", tenant=HARBORVIEW).status_code == 404
 
 
@@ -176,5 +182,51 @@ def test_an_area_without_a_zip_is_named_as_the_models_name_it(get: Callable[...,
     named = set(market_area(pd.DataFrame({"situs_zip": None, "latitude": lat, "longitude": lon} for lat, lon in places)))
     listed = {one["market_area"]: one for one in get(tenant=HARBORVIEW).json["markets"]}
     assert set(listed) == {*named, "50010"}
-    assert listed["42.0,-93.6"]["links"] == {"self": "/api/v1/markets/42.0,-93.6", "properties": None, "sales": None}
+    assert listed["42.0,-93.6"]["links"] == {"self": "/api/v1/markets/42.0%2C-93.6", "properties": None, "sales": None}
     assert get("/42.0,-93.6", tenant=HARBORVIEW).json["market"]["property_count"] == 1
+
+
+def test_without_the_object_store_all_but_the_index_is_told_and_the_answer_is_not_kept(
+    make_app: Callable[..., Flask], settings_env: Settings, sold: None, make_token: Callable[..., str]
+) -> None:
+    market_world.serve(TENANTS["lakeside"])
+    kept = {name: getattr(settings_env, name) for name in KEPT}
+    told = []
+    # The second reads what the first may have kept.
+    for away in ({"s3_endpoint_url": "http://127.0.0.1:9"}, {}):
+        app = make_app(**{**kept, **away})
+        app.extensions["real-estate-os"].versions.await_change(LAKESIDE, None, 10)
+        told.append(app.test_client().get(f"/api/v1/markets/{AREAS[0]}?months=7", headers=bearer(make_token())))
+        assert told[-1].status_code == 200
+        assert MarketAnswer.model_validate_json(told[-1].data)
+    without, whole = told
+    assert (without.json["index"], {one["price_index"] for one in without.json["months"]}) == (None, {None})
+    assert "object store does not answer" in without.json["index_missing_reason"]
+    assert ("ETag" in without.headers, "ETag" in whole.headers) == (False, True)
+    assert (whole.json["index"]["is_own"], whole.json["index_missing_reason"]) == (True, None)
+    assert whole.json["market"] == without.json["market"]
+
+
+@pytest.mark.parametrize("name", ["api_market_page", "api_market_months"])
+def test_one_area_is_read_along_the_indexes_of_its_zip_and_of_its_sales(database: Database, sold: None, name: str) -> None:
+    asked = {
+        "market_area": AREAS[0], "as_of": None, "minimum_sale_count": 3, "month_count": 120, "page_size": 1, "after": None,
+        "county_fips": None,
+    }  # fmt: skip
+    text = markets._composed(name, None).as_string()
+    walked = plans.conditions(database, LAKESIDE, text, asked, ["normalize.property"])
+    assert walked["property"]
+    assert all("situs_zip = " in condition or "property_id = " in condition for condition in walked["property"])
+    assert [condition for condition in walked["sale"] if "property_id = " in condition]
+
+
+def test_the_newest_day_is_found_along_the_index_of_the_sales_by_their_day(database: Database, sold: None) -> None:
+    asked = {"market_area": AREAS[0], "as_of": None, "minimum_sale_count": 3, "page_size": 1, "after": None, "county_fips": None}
+    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
+        connection.execute("ANALYZE normalize.sale, normalize.property, score.sale_validation")
+    with psycopg.connect(database.api_url) as connection:
+        connection.execute("SELECT set_config('app.tenant_id', %s, true), set_config('enable_seqscan', 'off', true)", (str(LAKESIDE),))
+        text = markets._composed("api_market_page", None).as_string()
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {text}", asked).fetchall())
+    newest = plan[plan.index("CTE newest") :]
+    assert newest.index("sale_sale_date_sale_id_idx") < newest.index("sale_property_id_idx")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from issuer import HARBORVIEW, LAKESIDE, bearer
+from issuer import HARBORVIEW, LAKESIDE, NEWCOMER, bearer
 
 from api.limits import DEFAULT_LIMITS
 from api.me import MeAnswer
@@ -59,11 +59,15 @@ def test_the_version_is_that_of_the_tenant_s_data(client: FlaskClient, get: Call
     assert get(tenant=HARBORVIEW).json["data_version"] == theirs
 
 
-def test_a_tenant_that_is_not_listed_has_neither_name_nor_data(get: Callable[..., Any]) -> None:
-    stranger = uuid.uuid4()
-    answer = get(tenant=stranger)
+def test_a_tenant_that_is_not_listed_is_nobody(get: Callable[..., Any]) -> None:
+    answer = get(tenant=uuid.uuid4())
+    assert (answer.status_code, answer.json["detail"]) == (401, "The token is not valid here.")
+
+
+def test_a_tenant_without_data_is_told_so(get: Callable[..., Any]) -> None:
+    answer = get(tenant=NEWCOMER)
     assert MeAnswer.model_validate_json(answer.data)
-    assert answer.json["tenant"] == {"tenant_id": str(stranger), "slug": None, "name": None}
+    assert answer.json["tenant"] == {"tenant_id": str(NEWCOMER), "slug": "newcomer", "name": "Newcomer Homes"}
     assert answer.json["data_published_at"] is None
 
 

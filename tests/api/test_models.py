@@ -11,7 +11,7 @@ import books
 import pytest
 import world
 from flask.testing import FlaskClient
-from issuer import HARBORVIEW, LAKESIDE, bearer
+from issuer import HARBORVIEW, LAKESIDE, NEWCOMER, bearer
 
 from api.models import ModelAnswer, ModelsAnswer, RatioStudyAnswer
 from tests.servers import Database
@@ -72,7 +72,7 @@ def test_a_refused_model_says_which_expectation_refused_it_and_why(get: Callable
     assert ModelAnswer.model_validate_json(answer.data)
     body = answer.json
     assert body["verdict"]["is_passed"] is False
-    assert [(failure["column"], failure["outcome"]) for failure in body["verdict"]["failures"]] == [("cod", "refused")]
+    assert [(failure["field_name"], failure["outcome"]) for failure in body["verdict"]["failures"]] == [("cod", "refused")]
     assert body["promotions"] == []
     assert [(snapshot["snapshot_id"], snapshot["batch"]) for snapshot in body["snapshots"]] == [
         (1, "/api/v1/batches/roll-1"), (2, f"/api/v1/batches/{books.REFUSED}"),
@@ -140,8 +140,18 @@ def test_whatever_is_no_model_of_the_tenant_is_one_and_the_same_404(
 
 
 def test_a_model_of_another_tenant_is_absent(get: Callable[..., Any]) -> None:
-    stranger = uuid.uuid4()
     for below in ("", "/ratio-study"):
-        foreign, absent = get(f"/{world.MODEL}{below}", tenant=stranger), get(f"/19169-2026-01-01-000000000000{below}", tenant=stranger)
+        foreign, absent = get(f"/{world.MODEL}{below}", tenant=NEWCOMER), get(f"/19169-2026-01-01-000000000000{below}", tenant=NEWCOMER)
         assert foreign.status_code == absent.status_code == 404
         assert {**foreign.json, "instance": "", "request_id": ""} == {**absent.json, "instance": "", "request_id": ""}
+
+
+def test_what_depends_on_the_day_is_not_answered_from_memory_and_a_study_may_be(
+    client: FlaskClient, make_token: Callable[..., str]
+) -> None:
+    client.application.extensions["real-estate-os"].versions.await_change(LAKESIDE, None, 10)
+    tagged = {
+        below: "ETag" in client.get(f"{PATH}{below}", headers=bearer(make_token())).headers
+        for below in ("", f"/{world.MODEL}", f"/{world.MODEL}/ratio-study")
+    }
+    assert list(tagged.values()) == [False, False, True]

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import books
+import plans
 import pytest
 import world
 from flask.testing import FlaskClient
-from issuer import LAKESIDE, bearer
+from issuer import LAKESIDE, NEWCOMER, bearer
 
 from api.quality import QualityAnswer
 from estate.contracts import CONTRACTS
 from estate.settings import Settings
+from estate.sql import query
 from tests.servers import Database
 
 pytestmark = pytest.mark.servers
@@ -56,8 +58,8 @@ def test_a_failure_says_which_column_how_many_rows_how_grave_and_why(get: Callab
     (verdict,) = get(table_name="normalize.property").json["quality"]
     assert verdict["failures"] == [
         {
-            "expectation": "expect_column_values_to_not_be_null", "column": "apn", "rows": 14, "severity": "critical", "outcome": "refused",
-            "reason": "A parcel without its number is nobody's.", "detail": "more than 0.1% of the rows",
+            "expectation": "expect_column_values_to_not_be_null", "field_name": "apn", "rows": 14, "severity": "critical",
+            "outcome": "refused", "reason": "A parcel without its number is nobody's.", "detail": "more than 0.1% of the rows",
         }
     ]  # fmt: skip
 
@@ -85,10 +87,17 @@ def test_a_verdict_links_its_page_its_run_its_batch_and_what_was_kept_back(get: 
 
 
 def test_a_tenant_without_a_verdict_has_none(get: Callable[..., Any]) -> None:
-    assert get(tenant=uuid.uuid4()).json == {"quality": [], "refused_count": 0}
+    assert get(tenant=NEWCOMER).json == {"quality": [], "refused_count": 0}
 
 
 @pytest.mark.parametrize("query", [{"batch": "x"}, {"batch_id": ""}, {"batch_id": "a\x00"}, {"table_name": "x" * 101}])
 def test_what_cannot_be_asked_is_refused_by_name(get: Callable[..., Any], query: dict[str, str]) -> None:
     answer = get(**query)
     assert (answer.status_code, json.loads(answer.data)["parameter"]) == (400, next(iter(query)))
+
+
+def test_the_verdicts_of_a_batch_are_found_by_the_index_of_batches(database: Database) -> None:
+    asked = {"batch_id": "none of the many", "table_name": None}
+    walked = plans.conditions(database, LAKESIDE, query("api_verdicts_latest"), asked, ["provenance.verdict"])
+    assert [condition for condition in walked["verdict"] if "batch_id = " in condition]
+    assert all("batch_id = " in condition or "verdict_id = " in condition for condition in walked["verdict"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import books
+import plans
 import pytest
 import world
 from flask.testing import FlaskClient
@@ -134,3 +135,10 @@ def test_a_page_walks_the_key_under_row_level_security(database: Database) -> No
     assert "Index Scan using quarantine_pkey" in text
     assert "Sort" not in text
     assert "quarantine_id >" in text.partition("Index Cond")[2].partition("\n")[0]
+
+
+def test_the_rows_of_a_batch_are_found_by_the_index_of_batches(database: Database) -> None:
+    names = ("after_id", "table_name", "expectation", "is_resolved")
+    asked = {**dict.fromkeys(names), "batch_id": "none of the many", "page_size": 101}
+    walked = plans.conditions(database, LAKESIDE, sql_of("api_quarantine"), asked, ["provenance.quarantine"])
+    assert ["batch_id = " in condition for condition in walked["quarantine"]] == [True]

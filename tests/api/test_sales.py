@@ -53,10 +53,23 @@ def test_money_has_two_decimals(get: Callable[..., Any]) -> None:
     assert '"sale_price_usd":250000.50,' in get().text
 
 
-def test_the_file_and_row_are_told_to_analysts_only(get: Callable[..., Any]) -> None:
-    assert [sale["origin"] for sale in get(roles=["viewer"]).json["sales"]] == [None, None]
-    for role in ("analyst", "admin"):
-        assert get(roles=[role]).json["sales"][0]["origin"] == {"file_name": "roll.csv", "row_number": 2}
+@pytest.mark.parametrize("role", ["viewer", "analyst", "admin"])
+@pytest.mark.parametrize("moment", [{}, {"as_of": "2026-04-01T00:00:00Z"}])
+def test_every_role_is_told_the_file_and_row_as_the_property_s_own_sales_and_values_tell_them(
+    client: FlaskClient, make_token: Callable[..., str], get: Callable[..., Any], role: str, moment: dict[str, str]
+) -> None:
+    told = get(roles=[role], **moment).json["sales"][0]["source"]
+    assert told == {
+        "source_name": "roll", "file_name": "roll.csv", "snapshot_sha256": world.SHA256, "snapshot_id": 1, "row_number": 2,
+        "vintage_date": "2026-01-01", "batch_id": "roll-1",
+    }  # fmt: skip
+
+    def below(number: str, name: str) -> Any:
+        path = f"/api/v1/properties/{world.named(LAKESIDE, number)}/{name}"
+        return client.get(path, headers=bearer(make_token(roles=[role])), query_string=moment).json
+
+    assert below("0002", "sales")["sales"][0]["source"] == told
+    assert [one["source"] for one in below("0001", "valuation")["comparables"] if one["sale_id"] == SECOND_SALE] == [told]
 
 
 def test_a_past_moment_shows_the_sales_and_findings_of_then(get: Callable[..., Any]) -> None:
@@ -71,13 +84,13 @@ def test_a_past_moment_shows_the_sales_and_findings_of_then(get: Callable[..., A
     [
         ({"county_fips": "19169"}, [SECOND_SALE, FIRST_SALE]),
         ({"county_fips": "53033"}, []),
-        ({"zip": "50010"}, [SECOND_SALE, FIRST_SALE]),
-        ({"zip": "50011"}, []),
-        ({"date_from": "2025-11-02", "date_to": "2025-11-02"}, [FIRST_SALE]),
-        ({"date_from": "2025-11-03"}, [SECOND_SALE]),
-        ({"date_to": "2025-12-02"}, [FIRST_SALE]),
-        ({"price_usd_min": "250000.5"}, [SECOND_SALE]),
-        ({"price_usd_max": "250000.49"}, [FIRST_SALE]),
+        ({"situs_zip": "50010"}, [SECOND_SALE, FIRST_SALE]),
+        ({"situs_zip": "50011"}, []),
+        ({"sale_date_min": "2025-11-02", "sale_date_max": "2025-11-02"}, [FIRST_SALE]),
+        ({"sale_date_min": "2025-11-03"}, [SECOND_SALE]),
+        ({"sale_date_max": "2025-12-02"}, [FIRST_SALE]),
+        ({"sale_price_usd_min": "250000.5"}, [SECOND_SALE]),
+        ({"sale_price_usd_max": "250000.49"}, [FIRST_SALE]),
         ({"is_arms_length": "true"}, [FIRST_SALE]),
         ({"is_arms_length": "false"}, [SECOND_SALE]),
         ({"decided_by": "rules"}, [SECOND_SALE]),
@@ -94,11 +107,12 @@ def test_each_filter_keeps_what_it_says_now_and_then(get: Callable[..., Any], as
 @pytest.mark.parametrize(
     ("asked", "parameter"),
     [
-        ({"is_arms_length": "1"}, "is_arms_length"), ({"decided_by": "ada"}, "decided_by"), ({"date_from": "2025"}, "date_from"),
-        ({"date_from": "2025-02-30"}, "date_from"), ({"price_usd_min": "nan"}, "price_usd_min"), ({"price_usd_max": "-1"}, "price_usd_max"),
-        ({"date_from": "2025-02-01", "date_to": "2025-01-01"}, "date_from"),
-        ({"price_usd_min": "2", "price_usd_max": "1"}, "price_usd_min"),
-        ({"property_id": "1"}, "property_id"), ({"zip": "5001"}, "zip"), ({"owner": "x"}, "owner"), ({"limit": "501"}, "limit"),
+        ({"is_arms_length": "1"}, "is_arms_length"), ({"decided_by": "ada"}, "decided_by"), ({"sale_date_min": "2025"}, "sale_date_min"),
+        ({"sale_date_min": "2025-02-30"}, "sale_date_min"), ({"sale_price_usd_min": "nan"}, "sale_price_usd_min"),
+        ({"sale_price_usd_max": "-1"}, "sale_price_usd_max"),
+        ({"sale_date_min": "2025-02-01", "sale_date_max": "2025-01-01"}, "sale_date_min"),
+        ({"sale_price_usd_min": "2", "sale_price_usd_max": "1"}, "sale_price_usd_min"),
+        ({"property_id": "1"}, "property_id"), ({"situs_zip": "5001"}, "situs_zip"), ({"owner": "x"}, "owner"), ({"limit": "501"}, "limit"),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_refused_by_name(get: Callable[..., Any], asked: dict[str, str], parameter: str) -> None:
@@ -113,7 +127,7 @@ def test_a_tenant_sees_no_sale_of_another_s(get: Callable[..., Any]) -> None:
 def test_a_cursor_serves_its_own_tenant_and_filters_only(get: Callable[..., Any]) -> None:
     cursor = get(limit=1).json["next_cursor"]
     assert ids(get(limit=1, cursor=cursor)) == [FIRST_SALE]
-    for wrong in ({"tenant": HARBORVIEW}, {"zip": "50010"}, {"as_of": "2026-04-01T00:00:00Z"}):
+    for wrong in ({"tenant": HARBORVIEW}, {"situs_zip": "50010"}, {"as_of": "2026-04-01T00:00:00Z"}):
         assert get(cursor=cursor, **wrong).json["type"] == "/problems/invalid-cursor"
 
 
@@ -160,7 +174,17 @@ def test_a_page_may_begin_or_end_among_the_sales_without_a_day(get: Callable[...
 
 @pytest.mark.usefixtures("many")
 def test_a_page_in_the_middle_is_found_by_the_index_under_row_level_security(database: Database) -> None:
-    names = ("property_id", "county_fips", "zip", "date_from", "date_to", "price_usd_min", "price_usd_max", "is_arms_length", "decided_by")
+    names = (
+        "property_id",
+        "county_fips",
+        "situs_zip",
+        "sale_date_min",
+        "sale_date_max",
+        "sale_price_usd_min",
+        "sale_price_usd_max",
+        "is_arms_length",
+        "decided_by",
+    )
     middle = market_world.DAY - timedelta(days=300)
     asked = {**dict.fromkeys(names), "page_size": 100, "after_date": middle, "after_id": uuid.UUID(int=0)}
     with psycopg.connect(database.api_url) as connection:

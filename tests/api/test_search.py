@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import world
 from flask.testing import FlaskClient
-from issuer import HARBORVIEW, LAKESIDE, bearer
+from issuer import HARBORVIEW, LAKESIDE, NEWCOMER, bearer
 
 from api import filters
 from api.search import SearchAnswer
@@ -91,12 +91,12 @@ def test_a_field_that_is_none_is_refused_with_those_there_are(get: Callable[...,
 
 def test_all_are_counted_only_when_asked(get: Callable[..., Any]) -> None:
     assert "total_count" not in get().json
-    assert "total_count" not in get(count="false").json
-    answer = get(count="true", limit=1, has_value="true")
+    assert "total_count" not in get(has_total="false").json
+    answer = get(has_total="true", limit=1, has_value="true")
     assert (answer.json["total_count"], len(answer.json["properties"])) == (2, 1)
-    assert get(count="true", limit=1, has_value="true", cursor=answer.json["next_cursor"]).json["total_count"] == 2
+    assert get(has_total="true", limit=1, has_value="true", cursor=answer.json["next_cursor"]).json["total_count"] == 2
     assert SearchAnswer.model_validate_json(answer.data).total_count == 2
-    assert get(count="true", county_fips="53033").json == {"properties": [], "as_of": None, "total_count": 0, "next_cursor": None}
+    assert get(has_total="true", county_fips="53033").json == {"properties": [], "as_of": None, "total_count": 0, "next_cursor": None}
 
 
 # The document
@@ -105,7 +105,7 @@ def test_all_are_counted_only_when_asked(get: Callable[..., Any]) -> None:
 def test_what_the_document_gives_as_examples_finds_something_together(get: Callable[..., Any], client: FlaskClient) -> None:
     operation = client.get("/openapi.json").json["paths"][PATH]["get"]  # type: ignore[index]
     examples = {parameter["name"]: parameter["example"] for parameter in operation["parameters"] if "example" in parameter}
-    assert {"near", "radius_m", "bbox", "within", "q", "sort", "fields", "count"} <= set(examples)
+    assert {"near", "radius_m", "bbox", "within", "q", "sort", "fields", "has_total"} <= set(examples)
     answer = get(**examples)
     assert answer.status_code == 200, answer.json
     assert SearchAnswer.model_validate_json(answer.data)
@@ -229,7 +229,7 @@ def test_the_past_is_read_as_it_was(get: Callable[..., Any], mine: list[uuid.UUI
 
 
 def test_before_its_first_version_nothing_is_found(get: Callable[..., Any]) -> None:
-    assert get(as_of="2026-01-09T23:59:59Z", count="true").json["total_count"] == 0
+    assert get(as_of="2026-01-09T23:59:59Z", has_total="true").json["total_count"] == 0
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_tenant_finds_its_own_properties_and_no_other(
 
 
 def test_a_tenant_nobody_knows_sees_nothing(get: Callable[..., Any]) -> None:
-    assert get(uuid.UUID(int=1), count="true").json["total_count"] == 0
+    assert get(NEWCOMER, has_total="true").json["total_count"] == 0
 
 
 def test_nothing_but_the_token_names_the_tenant(client: FlaskClient, make_token: Callable[..., str], mine: list[uuid.UUID]) -> None:
@@ -322,8 +322,9 @@ def test_a_cursor_serves_its_tenant_and_its_query_alone(get: Callable[..., Any])
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ({"county_fips": "19169"}, 3), ({"county_fips": "53033"}, 0), ({"zip": "50010"}, 3), ({"zip": "00000"}, 0), ({"city": "ames"}, 3),
-        ({"city": " AMES "}, 3), ({"city": "Ame%"}, 0), ({"city": "' OR 1=1 --"}, 0), ({"city": "Ames", "zip": "50010", "limit": "500"}, 3),
+        ({"county_fips": "19169"}, 3), ({"county_fips": "53033"}, 0), ({"situs_zip": "50010"}, 3), ({"situs_zip": "00000"}, 0),
+        ({"situs_city": "ames"}, 3), ({"situs_city": " AMES "}, 3), ({"situs_city": "Ame%"}, 0), ({"situs_city": "' OR 1=1 --"}, 0),
+        ({"situs_city": "Ames", "situs_zip": "50010", "limit": "500"}, 3),
         ({"near": "42.02,-93.62", "radius_m": "1000"}, 1), ({"bbox": "-93.62,42,-93.6,43"}, 2),
         ({"within": "-93.625,42;-93.6,42;-93.6,42.1;-93.625,42.1"}, 2),
     ],
@@ -336,18 +337,18 @@ def test_filters_narrow(get: Callable[..., Any], query: dict[str, str], found: i
     ("name", "text"),
     [
         *(("limit", text) for text in ("0", "501", "-1", "1.5", "1e2", "", "٣", "1_0", "99999999999999999999", "all")),
-        *(("zip", text) for text in ("5001", "50010-1234", "５００１０", "50010 ", "")),
+        *(("situs_zip", text) for text in ("5001", "50010-1234", "５００１０", "50010 ", "")),
         *(("county_fips", text) for text in ("1916", "abcde", "19169'")),
-        *(("city", text) for text in ("", "   ", "a\x00b", "x" * 101, "a\nb")),
+        *(("situs_city", text) for text in ("", "   ", "a\x00b", "x" * 101, "a\nb")),
         *(("q", text) for text in ("", "%%", "a\x00b", "x" * 101)),
         *(("format", text) for text in ("xml", "csv", "")),
         *(("include", text) for text in ("all", "owner,mailing_address")),
-        ("count", "1"),
+        ("has_total", "1"),
         ("near", "42.02"),
         ("radius_m", "5"),
         ("tenant_id", str(HARBORVIEW)),
         ("order_by", "owner_name"),
-        ("city[]", "Ames"),
+        ("situs_city[]", "Ames"),
         ("limit", ["1", "2"]),
     ],
 )

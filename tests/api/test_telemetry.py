@@ -80,7 +80,7 @@ def test_requests_are_counted_by_the_template_of_their_route(detached: FlaskClie
 
 def test_no_label_holds_a_path_a_tenant_a_subject_or_a_word_of_the_caller(detached: FlaskClient, make_token: Callable[..., str]) -> None:
     token = make_token(sub=CANARY)
-    for path in (f"/{CANARY}", f"/api/v1/properties/{LAKESIDE}", f"/api/v1/properties?city={CANARY}", f"/data-docs/{CANARY}/"):
+    for path in (f"/{CANARY}", f"/api/v1/properties/{LAKESIDE}", f"/api/v1/properties?situs_city={CANARY}", f"/data-docs/{CANARY}/"):
         detached.get(path, headers={**bearer(token), "X-Request-ID": CANARY})
         detached.open(path, method=CANARY.upper(), headers=bearer(token))
     metrics.count("auth", outcome=f"expired {CANARY} {LAKESIDE}")
@@ -271,7 +271,7 @@ def test_an_error_is_reported_by_its_type_and_place_and_nothing_of_the_data(
         except KeyError as first:
             raise RuntimeError(f"the row of {OWNER} holds {CANARY}, asked with {token}") from first
 
-    with app.test_request_context(f"/api/v1/properties?city={CANARY}", headers=bearer(token), data=CANARY, method="POST"):
+    with app.test_request_context(f"/api/v1/properties?situs_city={CANARY}", headers=bearer(token), data=CANARY, method="POST"):
         try:
             fault()
         except RuntimeError as error:

@@ -73,7 +73,7 @@ def test_a_value_says_how_sure_it_is_and_which_model_gave_it(ask: Callable[..., 
     assert (value["interval_level"], value["confidence_band"]) == (Decimal("0.8"), "high")
     assert value["model"] == {
         "model_id": world.MODEL, "as_of_date": "2026-01-01",
-        "page": f"http://127.0.0.1:18000/data-docs/lakeside/models/{world.MODEL}.html",
+        "data_docs": f"http://127.0.0.1:18000/data-docs/lakeside/models/{world.MODEL}.html",
     }  # fmt: skip
     assert (body["links"]["model"], body["refusal"]) == (f"/api/v1/models/{world.MODEL}", None)
 

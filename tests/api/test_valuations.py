@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 from issuer import HARBORVIEW, LAKESIDE, bearer
 from psycopg import sql
 
+from api import model_store as stored_models
 from api.model_store import model_store
 from api.valuations import DescribedValuation
 from estate import landing
@@ -33,7 +34,7 @@ KEPT = ("api_database_url", "redis_url", "s3_endpoint_url", "s3_bucket", "s3_acc
 SALES = market_world.SALES.to_dict("records")
 HOUSE = market.subjects(1).iloc[0].to_dict()
 TOLD = {name: HOUSE[name] for name in HOUSE if name not in {"property_id", "situs_zip"} and HOUSE[name] == HOUSE[name]}
-BODY = TOLD | {"zip": HOUSE["situs_zip"], "has_waterfront": bool(HOUSE["has_waterfront"]), "valuation_date": market.DAY.isoformat()}
+BODY = TOLD | {"situs_zip": HOUSE["situs_zip"], "has_waterfront": bool(HOUSE["has_waterfront"]), "valuation_date": market.DAY.isoformat()}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_a_described_house_is_worth_what_the_pipeline_says_of_it(post: Callable[
     assert (told.confidence_band, told.comparable_count) == (valuation["confidence_band"], valuation["comparable_count"])
     assert [str(one.sale_id) for one in told.comparables] == said["score.comparable"]["sale_id"].tolist()
     assert (told.model.model_id, told.model.as_of_date) == (served.model_id, market.DAY)
-    assert told.model.page.endswith(f"/data-docs/lakeside/models/{served.model_id}.html")
+    assert told.model.data_docs.endswith(f"/data-docs/lakeside/models/{served.model_id}.html")
     assert {change.change_name for change in told.counterfactuals} == set(said["score.counterfactual"]["change_name"])
 
 
@@ -139,8 +140,9 @@ def test_a_house_without_ground_is_refused_with_the_reason(post: Callable[..., A
         ({"living_area_sqft": -1}, "living_area_sqft"), ({"latitude": 91}, "latitude"), ({"condition_code": 6}, "condition_code"),
         ({"year_built": 1900.5}, "year_built"), ({"has_waterfront": "yes"}, "has_waterfront"),
         ({"property_type": "castle"}, "property_type"),
-        ({"valuation_date": "2999-01-01"}, "valuation_date"), ({"valuation_date": 20240630}, "valuation_date"), ({"rooms": 4}, "rooms"),
-        ({"zip": "1234"}, "zip"), ({"tenant_id": str(HARBORVIEW)}, "tenant_id"),
+        ({"valuation_date": "2999-01-01"}, "valuation_date"), ({"valuation_date": "1899-12-31"}, "valuation_date"),
+        ({"valuation_date": 20240630}, "valuation_date"), ({"rooms": 4}, "rooms"),
+        ({"situs_zip": "1234"}, "situs_zip"), ({"tenant_id": str(HARBORVIEW)}, "tenant_id"),
     ],
 )  # fmt: skip
 def test_a_wrong_body_is_refused_by_the_field(post: Callable[..., Any], said: dict[str, Any], pointer: str) -> None:
@@ -238,6 +240,15 @@ def test_a_model_that_is_gone_or_out_of_reach_gives_no_value(
         assert (response.status_code, response.json["type"]) == (503, "/problems/unavailable"), away
 
 
+def test_a_model_that_is_too_large_gives_no_value_and_leaves_a_line_in_the_log(
+    post: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stored_models, "MAX_MODEL_BYTES", 10)
+    response = post()
+    assert (response.status_code, response.json["type"]) == (503, "/problems/unavailable")
+    assert "bytes, more than 10" in capsys.readouterr().out
+
+
 def test_a_model_under_another_tenant_s_key_is_never_loaded(post: Callable[..., Any], served: ModelRow, database: Database) -> None:
     foreign = served.object_key.replace(str(LAKESIDE), str(HARBORVIEW))
     landing.put(foreign, landing.get(served.object_key))
@@ -255,3 +266,9 @@ def test_the_api_starts_without_the_libraries_of_models() -> None:
     program = f"import sys, api, api.sales, api.markets, api.comparables, api.valuations; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("body", ["[" * 60_000, '{"a":' * 10_000, "NaN", '{"latitude":1e999}', "", "null", '"text"', "{"])
+def test_a_body_that_is_no_json_object_is_refused_by_name(detached: FlaskClient, make_token: Callable[..., str], body: str) -> None:
+    answer = detached.post("/api/v1/valuations", headers=bearer(make_token()), data=body, content_type="application/json")
+    assert (answer.status_code, answer.json["type"]) == (400, "/problems/invalid-body")

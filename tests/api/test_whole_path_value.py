@@ -119,14 +119,14 @@ def test_a_value_leads_to_its_model_the_models_page_and_the_sales_behind_both(
 ) -> None:
     property_id, value = next((name, value) for name, value in values.items() if value["comparables"] and value["contributions"])
     trained = get(f"/{property_id}/provenance/estimated_value_usd").json["model"]
-    assert (trained["model_id"], trained["page"]) == (value["model"]["model_id"], value["model"]["page"])
+    assert (trained["model_id"], trained["data_docs"]) == (value["model"]["model_id"], value["model"]["data_docs"])
     said = get(f"/{property_id}/provenance/value_high_95_usd").json
     landed = {comparable["source"]["snapshot_id"] for comparable in said["comparables"]}
     assert landed == set(trained["snapshot_ids"])
-    page = reader.get(urlsplit(value["model"]["page"]).path, auth=("lakeside", DOCS_PASSWORDS["lakeside"]))
+    page = reader.get(urlsplit(value["model"]["data_docs"]).path, auth=("lakeside", DOCS_PASSWORDS["lakeside"]))
     assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
     assert trained["model_id"] in page.text
-    assert value["model"]["page"].endswith(f"/data-docs/lakeside/models/{trained['model_id']}.html")
+    assert value["model"]["data_docs"].endswith(f"/data-docs/lakeside/models/{trained['model_id']}.html")
 
 
 def test_every_sale_says_who_found_it_to_be_evidence_or_not(get: Callable[..., Any], values: dict[str, dict[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from psycopg.types.json import Jsonb
 from estate.contracts import CONTRACTS
 from estate.contracts.score import ADJUSTMENTS
 from estate.contracts.score_explanation import CONTRIBUTIONS
+from estate.gate import Failure
 from estate.provenance.trust import TRACED_FIELDS
 
 FIRST = datetime(2026, 1, 10, tzinfo=UTC)
@@ -34,6 +36,10 @@ PROPERTY_TRUST = 0.71
 VALUATION_DATE = date(2026, 1, 10)
 FROM_COMPARABLES = {"estimated_value_usd": 1234567.5, "value_low_usd": 1200000, "value_high_usd": 1300000}
 REFUSAL = "fewer than three comparables"
+WARNED = Failure(
+    expectation="expect_column_values_to_be_between", field_name="year_built", rows=1, severity="warning", outcome="warned",
+    reason="Nothing older stands.",
+)  # fmt: skip
 
 
 def named(tenant_id: uuid.UUID, name: str) -> uuid.UUID:
@@ -106,7 +112,7 @@ def _books(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
 def _ledger(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, table: str) -> None:
     """A passed verdict for `table`, and the two publications that it let through: no row enters without."""
     verdict_id = named(tenant_id, f"verdict of {table}")
-    failures = [{"expectation": "expect_column_values_to_be_between", "column": "year_built", "rows": 1, "severity": "warning"}]
+    failures = [asdict(WARNED)]
     put(
         connection, "provenance.verdict", tenant_id=tenant_id, verdict_id=verdict_id, batch_id="roll-1", table_name=table,
         is_passed=True, rows_in=3, rows_quarantined=0, expectation_count=12, failures=Jsonb(failures), suite_sha256="e" * 64,
@@ -206,6 +212,11 @@ def _scored(connection: psycopg.Connection[Any], of: dict[str, Any], number: int
             connection, "normalize.conflict", **of, **_version("normalize.conflict"),
             field_name="year_built", source_name="listing", record_key="L1",
         snapshot_id=1, row_number=2, losing_value="1999", winning_source_name="roll", winning_value="1950", rule="authority",
+    )  # fmt: skip
+    put(
+        connection, "normalize.conflict", **of, **_version("normalize.conflict"), field_name="owner_name", source_name="listing",
+        record_key="L1", snapshot_id=1, row_number=2, losing_value=f"former owner of {of['tenant_id']}", winning_source_name="roll",
+        winning_value=f"owner of {of['tenant_id']}", rule="authority",
     )  # fmt: skip
     if number == 1:
         _valued(connection, of, 1000000, FIRST, superseded_at=SECOND)

@@ -70,10 +70,13 @@ def test_make_help_lists_every_command() -> None:
 def test_a_value_is_told_with_its_heaviest_comparables_its_largest_contributions_and_what_changes_would_come_to() -> None:
     comparable = {"sale_age_days": 40, "distance_m": 1310.2, "sale_price_usd": 180000, "adjusted_price_usd": 184200.4, "weight": 0.214}
     parts = [{"name": f"part_{usd}", "contribution_usd": usd} for usd in (10, -7000.4, 20, 3000, 30, 500, 400)]
-    lines = _explained({
+    value = {
         "estimated_value_usd": 182300.4, "valuation_date": "2010-07-31", "interval_level": 0.8, "value_low_usd": 160000,
         "value_high_usd": 205000, "value_low_95_usd": 140000, "value_high_95_usd": 240000, "confidence_band": "high", "fsd": 0.114,
-        "comparable_count": 4, "comparables": [{**comparable, "comparable_rank": rank} for rank in (1, 2, 3, 4)],
+        "comparable_count": 4,
+    }  # fmt: skip
+    lines = _explained({
+        "value": value, "comparables": [{**comparable, "comparable_rank": rank} for rank in (1, 2, 3, 4)],
         "contributions": {"base_usd": 185340.8, "parts": parts},
         "counterfactuals": [
             {"change_name": "renovated", "field_name": "year_renovated", "field_value_from": None, "field_value_to": 2010.0,
@@ -91,7 +94,7 @@ def test_a_value_is_told_with_its_heaviest_comparables_its_largest_contributions
         ("made of", f"$185,341 for the typical sale; {largest} and 2 smaller parts"),
         ("if renovated", "year_renovated none → 2010: $190,000, +$7,700. All else stays."),
     ]
-    assert _explained(None) == _explained({"estimated_value_usd": None}) == []
+    assert _explained({"value": None}) == _explained({"value": {"estimated_value_usd": None}}) == []
 
 
 def test_values_and_refusals_are_counted_with_their_reasons() -> None:

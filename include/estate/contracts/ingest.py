@@ -7,7 +7,7 @@ LANDING = Contract(
     kind="record",
     grain="one attempt to land a file, good or bad",
     key=("tenant_id", "landing_id"),
-    index=(("tenant_id", "landed_at"),),
+    index=(("tenant_id", "landed_at"), ("tenant_id", "source_name", "snapshot_sha256")),
     columns=(
         TENANT,
         key("landing_id", "uuid", "this attempt"),
@@ -58,7 +58,9 @@ RAW_CHUNK = Contract(
         TENANT,
         key("snapshot_id", "integer", "snapshot the rows belong to"),
         key("first_row", "integer", "row number of the first row in the chunk (the first data row is 1)"),
-        Column("rows", "jsonb", "array of rows, each an array of texts in the order of the snapshot's header", nullable=False),
+        Column(
+            "rows", "jsonb", "array of rows, each an array of texts in the order of the snapshot's header", nullable=False, is_personal=True
+        ),
     ),
 )
 
@@ -87,8 +89,8 @@ RECORD = Contract(
         Column("situs_city", "text", "city as received"),
         Column("situs_state", "text", "two letters"),
         Column("situs_zip", "text", "5-digit ZIP"),
-        Column("owner_name", "text", "owner as received (personal data)"),
-        Column("mailing_address", "text", "where the bill goes (personal data)"),
+        Column("owner_name", "text", "owner as received (personal data)", is_personal=True),
+        Column("mailing_address", "text", "where the bill goes (personal data)", is_personal=True),
         Column("property_type", "text", "single_family, townhouse, condo, multi_family, mobile_home, land, commercial or other"),
         Column("living_area_sqft", "double precision", "finished area above grade and below where the source counts it", "sqft"),
         Column("lot_area_sqft", "double precision", "land area", "sqft"),
@@ -109,7 +111,7 @@ RECORD = Contract(
         Column("recording_date", "date", "recorded"),
         Column("document_number", "text", "recorded instrument"),
         Column("sale_qualification", "text", "the source's own word on whether the sale is arm's length"),
-        Column("seller_name", "text", "grantor as received (personal data)"),
+        Column("seller_name", "text", "grantor as received (personal data)", is_personal=True),
         Column("has_waterfront", "boolean", "whether the land reaches the water; null where the source does not say"),
         Column("view_code", "smallint", "view, 0 none to 4 excellent"),
     ),

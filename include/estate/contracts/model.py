@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["published", "record", "reference"]
@@ -18,6 +18,8 @@ class Column:
     `made` says how: copied, parsed, inferred, modelled, or assigned by us (keys). Trust is derived from it.
     `role` ``key`` identifies the row, ``value`` decides whether a version changed, ``origin`` travels with the value but
     never makes a new version by itself (a file that repeats a value does not change it).
+    `is_personal` columns hold, or may hold, the name of somebody who owns, sells or buys, or where he gets his post. The API tells them
+    to analysts who ask, and writes each such read into the audit.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Column:
     made: Made = "copied"
     made_from: tuple[str, ...] = ()
     role: Role = "value"
+    is_personal: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

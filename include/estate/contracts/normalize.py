@@ -3,9 +3,9 @@
 from estate.contracts.model import TENANT, Column, Contract, key, origin
 
 
-def merged(name: str, sql_type: str, meaning: str, unit: str = "") -> Column:
+def merged(name: str, sql_type: str, meaning: str, unit: str = "", *, is_personal: bool = False) -> Column:
     """A column taken from the winning source's record of the same name."""
-    return Column(name, sql_type, meaning, unit, made="copied", made_from=(f"ingest.record.{name}",))
+    return Column(name, sql_type, meaning, unit, made="copied", made_from=(f"ingest.record.{name}",), is_personal=is_personal)
 
 
 def from_situs(name: str, sql_type: str, meaning: str) -> Column:
@@ -18,7 +18,7 @@ PROPERTY = Contract(
     kind="published",
     grain="one property of one tenant",
     key=("tenant_id", "property_id"),
-    index=(("tenant_id", "cell"),),
+    index=(("tenant_id", "cell"), ("tenant_id", "situs_zip")),
     columns=(
         TENANT,
         key("property_id", "uuid", "derived from tenant and property key", ("ingest.record.property_key",)),
@@ -49,8 +49,8 @@ PROPERTY = Contract(
             made_from=("ingest.record.latitude", "ingest.record.longitude"),
         ),
         merged("parcel_geom", "geometry(MultiPolygon,4326)", "parcel outline, valid"),
-        merged("owner_name", "text", "owner as received (personal data)"),
-        merged("mailing_address", "text", "where the bill goes (personal data)"),
+        merged("owner_name", "text", "owner as received (personal data)", is_personal=True),
+        merged("mailing_address", "text", "where the bill goes (personal data)", is_personal=True),
         merged("property_type", "text", "single_family, townhouse, condo, multi_family, mobile_home, land, commercial or other"),
         merged("living_area_sqft", "double precision", "living area", "sqft"),
         merged("lot_area_sqft", "double precision", "land area", "sqft"),
