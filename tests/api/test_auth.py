@@ -81,7 +81,7 @@ def test_a_token_signed_on_the_curve_is_as_good(
         ({"realm_access": ["admin"], "resource_access": "admin"}, {"viewer"}),
         ({"realm_access": {"roles": None}, "resource_access": {AUDIENCE: ["admin"]}}, {"viewer"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_roles_are_those_we_know_from_the_places_where_issuers_write_them(
     verifier: Verifier, make_token: Callable[..., str], claims: dict[str, Any], roles: set[str]
