@@ -79,4 +79,5 @@ def _is_named(etag: str) -> bool:
     """Whether If-None-Match names `etag`; compression appends its name to the tags that it sends."""
     named = request.if_none_match
     # An asterisk stands for whatever there is, and here nobody has looked whether there is anything: it is answered in full.
-    return any(tag.partition(":")[0] == etag for tag in named.as_set(include_weak=True))
+    # Werkzeug reads a tag that is not closed as None.
+    return any(tag is not None and tag.partition(":")[0] == etag for tag in named.as_set(include_weak=True))

@@ -26,6 +26,8 @@ threads = 8
 timeout = 30
 # A client that takes nothing of an answer for this long is cut off, and its thread, connection and place are free again.
 SEND_TIMEOUT_S = 30
+# A client that stops in the middle of its header or body holds a thread no longer than this.
+RECEIVE_TIMEOUT_S = 5
 # What is in flight when SIGTERM comes may finish. Shorter than the ten seconds after which a process manager kills.
 graceful_timeout = 8
 # Longer than a proxy or a browser pauses between two requests; a thread is not held by a connection that waits.
@@ -88,13 +90,15 @@ def on_starting(_server: Any) -> None:
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Give every connection that this worker will accept a timeout of sending.
+    """Give every connection that this worker will accept a timeout of sending and of receiving.
 
     Linux hands the option down from the listening socket, and it holds for a socket that blocks, as gthread's do: Python's own
-    timeout is lost when gthread calls setblocking. A send that times out is an OSError, after which gunicorn closes the answer.
+    timeout is lost when gthread calls setblocking. What times out is an OSError, after which gunicorn closes the connection. Between two
+    requests nobody receives. Who sends a byte every few seconds is a matter for the proxy in front.
     """
     for listener in worker.sockets:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SEND_TIMEOUT_S, 0))
+        for option, seconds in ((socket.SO_SNDTIMEO, SEND_TIMEOUT_S), (socket.SO_RCVTIMEO, RECEIVE_TIMEOUT_S)):
+            listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", seconds, 0))
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -22,8 +22,8 @@ WITH home AS NOT MATERIALIZED (
 ),
 page AS (
     SELECT
-        market_area, count(*) AS property_count, mode() WITHIN GROUP (ORDER BY county_fips) AS county_fips, avg(latitude) AS latitude,
-        avg(longitude) AS longitude
+        market_area, count(*) AS property_count, mode() WITHIN GROUP (ORDER BY county_fips) AS county_fips, round(avg(latitude)::numeric, 5)::double precision AS latitude,
+        round(avg(longitude)::numeric, 5)::double precision AS longitude
     FROM home
     WHERE
         market_area IS NOT NULL
