@@ -101,7 +101,7 @@ def ask(client: FlaskClient, make_token: Callable[..., str], properties_of: dict
     def send(method: str, path: str, operation: dict[str, Any]) -> Any:
         query = {p["name"]: p["example"] for p in operation.get("parameters", ()) if p["in"] == "query" and "example" in p}
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
-        return client.open(path.format(**samples), method=method, headers=headers, query_string=query, json=body)
+        return client.open(path.format(**samples), method=method, headers=headers, query_string=query, json=body, buffered=True)
 
     return send
 

@@ -84,7 +84,7 @@ class Ground:
     ) -> TestResponse:
         """One request with exactly these headers (of Lakeside's admin without any)."""
         chosen = self.who() if headers is None else dict(headers)
-        return self.app.test_client().open(path, method=method, headers=chosen, query_string=query, **how)
+        return self.app.test_client().open(path, method=method, headers=chosen, query_string=query, buffered=True, **how)
 
     def foreign_to(self, tenant_id: uuid.UUID, text: str) -> set[str]:
         """What in `text` belongs to the other tenant: identifiers and marked words."""

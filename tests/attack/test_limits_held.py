@@ -209,7 +209,7 @@ def test_every_route_is_counted_in_its_class(ground: Ground, own_redis: OwnRedis
             who = ground.who(sub=f"{cost} {operation.endpoint}")
             body: dict[str, Any] = {"json": operation.body()} if operation.has_body else {}
             asked = {"method": operation.method, "headers": who, "query_string": NEEDED.get(operation.endpoint), **body}
-            first, second = (app.test_client().open(operation.path(own(ground)), **asked) for _ in range(2))
+            first, second = (app.test_client().open(operation.path(own(ground)), buffered=True, **asked) for _ in range(2))
             assert (first.status_code, second.status_code) == (200, 429), operation.endpoint
             assert (second.json["type"], second.headers["X-RateLimit-Limit"]) == ("/problems/rate-limited", "1")
             assert 1 <= int(second.headers["Retry-After"]) <= 120

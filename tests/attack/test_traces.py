@@ -306,7 +306,7 @@ def test_what_cannot_be_written_down_is_not_shown(ground: Ground, without_audit:
     found = set()
     # One of each kind: each waits for the audit as long as it may.
     for probe in {probe.operation.endpoint: probe for probe in personal(ground)}.values():
-        answer = client.get(probe.operation.path(own(ground)), headers=ground.who(), query_string=probe.query)
+        answer = client.get(probe.operation.path(own(ground)), headers=ground.who(), query_string=probe.query, buffered=True)
         found.add(answer.status_code)
         assert CANARY[LAKESIDE] not in answer.text, probe
     assert found == {503}
