@@ -29,6 +29,17 @@ class JsonLines(logging.Formatter):
         return to_json(line).decode()
 
 
+class CutOff(logging.Filter):
+    """A client that was too slow and was cut off is no fault of ours: one line says so, without a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record of such a client; every record is written."""
+        if record.exc_info and isinstance(record.exc_info[1], BlockingIOError | TimeoutError):
+            record.levelno, record.levelname, record.exc_info = logging.WARNING, "WARNING", None
+            record.msg, record.args = "a client was too slow and was cut off", ()
+        return True
+
+
 class Stdout(logging.StreamHandler[Any]):
     """Standard output as it is when the line is written, whoever has replaced it since."""
 

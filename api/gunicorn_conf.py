@@ -45,9 +45,10 @@ accesslog = None
 logconfig_dict: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"cut_off": {"()": "api.access_log.CutOff"}},
     "formatters": {"json": {"()": "api.access_log.JsonLines"}},
     "handlers": {"stdout": {"()": "api.access_log.Stdout", "formatter": "json"}},
-    "loggers": {"gunicorn.error": {"handlers": ["stdout"], "level": "INFO", "propagate": False}},
+    "loggers": {"gunicorn.error": {"handlers": ["stdout"], "filters": ["cut_off"], "level": "INFO", "propagate": False}},
     "root": {"handlers": [], "level": "WARNING"},
 }
 control_socket_disable = True

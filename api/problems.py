@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, request
 from psycopg import OperationalError
 from pydantic import BaseModel, Field
-from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound, RequestTimeout, ServiceUnavailable
 
 from api import faults
 from api.representations import json_response
@@ -56,6 +56,7 @@ KINDS: dict[str, Kind] = {
         405, "Method not allowed", "The resource exists and does not know this method; `Allow` lists those it knows."
     ),
     "not-acceptable": Kind(406, "Not acceptable", "The resource has no form that `Accept` takes; `detail` names those it has."),
+    "request-timeout": Kind(408, "Request timeout", "The body did not come. Send it at once."),
     "payload-too-large": Kind(413, "Payload too large", "The body is larger than the API reads."),
     "uri-too-long": Kind(414, "URI too long", "The address with its query is longer than the API reads."),
     "rate-limited": Kind(
@@ -166,6 +167,11 @@ def _database_away(error: OperationalError) -> Response:
     return as_problem(ServiceUnavailable("The database does not answer. Try again shortly.", retry_after=2))
 
 
+def _body_missing(_error: BlockingIOError) -> Response:
+    """The server's timeout of receiving, which Python tells of in this way."""
+    return as_problem(RequestTimeout("The body did not come in time."))
+
+
 def _fault(error: Exception) -> Response:
     log.error("unhandled error", exc_info=error, extra={"fields": {"request_id": g.get("request_id")}})
     route = request.url_rule.rule if request.url_rule else "unmatched"
@@ -187,5 +193,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, as_problem)
     # Pool timeouts, lost connections and statements that ran too long are all OperationalError: the caller may try again.
     app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(BlockingIOError, _body_missing)
     app.register_error_handler(Exception, _fault)
     app.register_blueprint(problems)
