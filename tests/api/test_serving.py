@@ -112,18 +112,20 @@ def test_a_client_that_takes_nothing_is_cut_off_and_its_place_is_free_again(
 
 
 def test_any_worker_tells_the_metrics_of_all_and_those_of_a_dead_one_stay_counted(server: Server, make_token: Callable[..., str]) -> None:
-    token = bearer(make_token())
+    token, pids, asked = bearer(make_token()), set(), 0
     with ThreadPoolExecutor(8) as pool:
-        pids = {answer.text for answer in pool.map(lambda _: server.get("/api/v1/slow/300", headers=token), range(24))}
+        while len(pids) < 2 and asked < 480:  # which worker takes a connection is the kernel's choice
+            pids |= {answer.text for answer in pool.map(lambda _: server.get("/api/v1/slow/300", headers=token), range(24))}
+            asked += 24
     assert len(pids) == 2
-    assert total(server, "estate_requests_total", route=ROUTE, status="200") == 24
-    assert total(server, "estate_database_seconds_count", query="composed") == 24
+    assert total(server, "estate_requests_total", route=ROUTE, status="200") == asked
+    assert total(server, "estate_database_seconds_count", query="composed") == asked
     open_before = total(server, "estate_pool_connections", state="open")
     assert open_before >= 2
     os.kill(int(min(pids)), signal.SIGKILL)
     until(lambda: "was sent SIGKILL" in server.out())
     until(lambda: total(server, "estate_pool_connections", state="open") < open_before)  # an answer to /metrics is kept for a second
-    assert total(server, "estate_requests_total", route=ROUTE, status="200") == 24
+    assert total(server, "estate_requests_total", route=ROUTE, status="200") == asked
     assert server.ended() == 0
 
 
