@@ -66,5 +66,4 @@ SELECT ('00000000-0000-4000-a000-' || lpad(to_hex(%(tenants)s), 12, '0'))::uuid,
 FROM generate_series(0, %(exported)s - 1) AS n;
 
 DROP TABLE subject;
-SET session_replication_role = origin;
-ANALYZE
+SET session_replication_role = origin

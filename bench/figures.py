@@ -73,6 +73,12 @@ def table(title: str, figures: Sequence[Figure]) -> Table:
     return shown
 
 
+def recorded(name: str) -> list[Figure]:
+    """The figures of bench/results/<name>.json; none where nothing is recorded."""
+    path = RESULTS / f"{name}.json"
+    return [Figure(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+
+
 def write(name: str, figures: Sequence[Figure]) -> Path:
     """Write bench/results/<name>.json and return its path."""
     RESULTS.mkdir(exist_ok=True)

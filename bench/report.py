@@ -6,11 +6,10 @@ The pages and the figures cannot disagree. Without a run: python -m bench.report
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 
 from bench import valuation_page
-from bench.figures import RESULTS, Figure
+from bench.figures import RESULTS, recorded
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 _HEAD = """# Performance
@@ -30,7 +29,7 @@ def write_page(names: tuple[str, ...]) -> Path:
 
 def _section(name: str) -> str:
     module = importlib.import_module(f"bench.{name}")
-    figures = [Figure(**entry) for entry in json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))]
+    figures = recorded(name)
     notes = "\n\n".join(getattr(module, "NOTES", ()))
     lines = [f"## {name}\n", f"{(module.__doc__ or '').splitlines()[0]}\n", f"`make bench NAME={name}`\n"]
     lines += ["| measured | value | bound | | against |", "|---|---:|---:|---|---|"]
