@@ -20,7 +20,7 @@ from rich.console import Console
 
 from api.cursors import Cursors
 from bench.api_server import Server, fill, property_id, running, tenant_id, write_tenants
-from bench.figures import CannotMeasure, Figure, recorded, seconds
+from bench.figures import CannotMeasure, Figure, recorded, seconds, write
 from bench.machine import database, stores
 from estate.sql import query
 from local.postgres import binaries
@@ -68,9 +68,18 @@ def measure(rows: int, console: Console, parts: tuple[str, ...] = PARTS) -> list
             with running(machine, folder) as server:
                 work = Work(server, folder, rows, console)
                 measured = {"one": work.one, "pages": work.pages, "export": work.export, "users": work.users}
-                found = [figure for part in PARTS if part in parts for figure in measured[part]()]
+                found: list[Figure] = []
+                for part in (part for part in PARTS if part in parts):
+                    found += measured[part]()
+                    if rows == ROWS:  # what is measured stays, whatever becomes of the rest
+                        write("api", _with_recorded(found))
+    return _with_recorded(found) if rows == ROWS else found
+
+
+def _with_recorded(found: list[Figure]) -> list[Figure]:
+    """`found`, and what is recorded of the other parts."""
     names = {figure.name for figure in found}
-    return found + [figure for figure in recorded("api") if figure.name not in names] if parts != PARTS else found
+    return found + [figure for figure in recorded("api") if figure.name not in names]
 
 
 class Work:
@@ -173,7 +182,8 @@ class Work:
         """The cursor after that many pages of 100, made out of the first page's own."""
         first = self._get(path, TENANTS).json()["next_cursor"]
         cursors = Cursors(os.environ["ESTATE_CURSOR_SECRET"])
-        return cursors.moved(tenant_id(TENANTS), first, [f"00000000-0000-4000-8fff-{100 * page:012x}"])
+        last = f"00000000-0000-4000-8fff-{100 * page:012x}"
+        return cursors.moved(tenant_id(TENANTS), first, [last, last])
 
     def _pgbench(self) -> float:
         script = self.folder / "one.pgbench"
