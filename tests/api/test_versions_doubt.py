@@ -45,10 +45,19 @@ def test_without_a_database_there_is_no_version_and_no_error() -> None:
             nowhere.await_change(LAKESIDE, None, 0.05)
 
 
-def test_after_close_there_is_no_version(known: Versions) -> None:
+def test_after_close_there_is_no_version_and_no_thread(database: Database) -> None:
+    others = listening()
+    known = Versions(database.api_url)
+    known.await_change(LAKESIDE, None, PATIENCE_S)
+    (own,) = listening() - others
     known.close()
     assert known.current(LAKESIDE) is None
-    assert not [thread for thread in threading.enumerate() if thread.name == "versions"]
+    assert not own.is_alive()
+
+
+def listening() -> set[threading.Thread]:
+    """The listeners of this process; the applications of other tests may have some."""
+    return {thread for thread in threading.enumerate() if thread.name == "versions"}
 
 
 def test_a_listener_that_is_thrown_out_comes_back_and_knows_what_it_missed(known: Versions, database: Database) -> None:
