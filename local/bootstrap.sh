@@ -100,7 +100,7 @@ for lock in $locks; do set -- "$@" -r "$lock"; done
   code=0
   $uv pip install --python .venv/bin/python --require-hashes --compile-bytecode "$@" 2>&1 || code=$?
   echo "$code" >.venv/.exit
-} | grep -v '^ [-+~] ' || true
+} | grep -v '^ [-+~] ' >&2 || true # what make token prints is a token and nothing else
 [ "$(cat .venv/.exit)" = 0 ] || fail 'the packages could not be installed; see above'
 $uv pip install --python .venv/bin/python --quiet --no-deps -e .
 printf '%s\n' "$digest" >"$stamp"
