@@ -11,6 +11,8 @@ import click
 from rich.table import Table
 
 from estate.api_key import ROLES
+from estate.features.repository import tenant_variables
+from estate.settings import Tenant
 from local import issuer, servers, supervision
 from local.environment import environment, process_environment
 from local.layout import layout
@@ -63,17 +65,25 @@ def status() -> None:
 @click.argument("role", type=click.Choice(ROLES), default="viewer")
 def token(tenant: str, role: str) -> None:
     """Print an access token of the API for TENANT, as ROLE."""
-    known = tenants()
-    if tenant not in known:
-        raise click.BadParameter(f"no tenant {tenant}; there are {', '.join(known)}")
-    click.echo(issuer.token(layout(), known[tenant].tenant_id, subject=f"local:{tenant}", roles=(role,)))
+    click.echo(issuer.token(layout(), _known(tenant).tenant_id, subject=f"local:{tenant}", roles=(role,)))
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--tenant", help="whose features `feast` works with in feature_repo/; without it the first tenant's")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(command: tuple[str, ...]) -> None:
-    """Run COMMAND with the environment of every process."""
-    os.execvpe(command[0], command, process_environment(environment()))
+def run(tenant: str | None, command: tuple[str, ...]) -> None:
+    """Run COMMAND with the environment of every process, and of `feast` for one tenant."""
+    variables = environment()
+    feast = tenant_variables(_known(tenant or next(iter(tenants()))), variables["ESTATE_FEATURES_REDIS_URL"])
+    found_first = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # `feast` and `airflow` are this project's
+    os.execvpe(command[0], command, process_environment(variables | feast | found_first))
+
+
+def _known(slug: str) -> Tenant:
+    known = tenants()
+    if slug not in known:
+        raise click.BadParameter(f"no tenant {slug}; there are {', '.join(known)}")
+    return known[slug]
 
 
 @main.command()

@@ -16,6 +16,7 @@ S3_BUCKET = "estate"
 AUDIENCE = "real-estate-os"
 ISSUER = "https://issuer.local.invalid"
 AIRFLOW_USERS = {"admin": "admin", "viewer": "viewer"}
+FEATURES_DATABASES = 32  # from here on, Redis's logical databases hold features: one for each of the API's
 
 # Without bytecode every Airflow task compiles its imports anew, twice as slow; another Airflow's settings would mix into ours.
 _UNWANTED = ("PYTHONDONTWRITEBYTECODE", "AIRFLOW")
@@ -33,9 +34,21 @@ def process_environment(variables: dict[str, str]) -> dict[str, str]:
 
 
 def database_url(machine: Layout, role: str, database: str = "estate") -> str:
-    """The libpq address of `database` as one of the roles postgres, owner, pipeline, api or airflow_database."""
+    """The libpq address of `database` as one of the roles postgres, owner, pipeline, api, registry or airflow_database."""
     user = {"postgres": "postgres", "airflow_database": "airflow"}.get(role, f"estate_{role}")
     return f"postgresql://{user}:{machine.secrets[f'{role}_password']}@127.0.0.1:{machine.ports['postgres']}/{database}"
+
+
+def registry_url(machine: Layout, database: str = "estate") -> str:
+    """The address of Feast's registry in `database`, as SQLAlchemy wants it: as the role that owns the schema, and in it."""
+    address = database_url(machine, "registry", database).replace("postgresql://", "postgresql+psycopg://")
+    return address + "?options=-csearch_path%3Dregistry"
+
+
+def redis_url(machine: Layout, database: int, user: str = "") -> str:
+    """The address of one logical database of Redis, as the server's own user or as `api` or `features`."""
+    password = machine.secrets[f"{user}_redis_password" if user else "redis_password"]
+    return f"redis://{user}:{password}@127.0.0.1:{machine.ports['redis']}/{database}"
 
 
 def platform_variables(machine: Layout, database: str = "estate", bucket: str = S3_BUCKET, redis_database: int = 0) -> dict[str, str]:
@@ -44,7 +57,9 @@ def platform_variables(machine: Layout, database: str = "estate", bucket: str = 
         "ESTATE_DATABASE_URL": database_url(machine, "pipeline", database),
         "ESTATE_OWNER_DATABASE_URL": database_url(machine, "owner", database),
         "ESTATE_API_DATABASE_URL": database_url(machine, "api", database),
-        "ESTATE_REDIS_URL": f"redis://:{machine.secrets['redis_password']}@127.0.0.1:{machine.ports['redis']}/{redis_database}",
+        "ESTATE_REDIS_URL": redis_url(machine, redis_database, "api"),
+        "ESTATE_FEATURES_REDIS_URL": redis_url(machine, redis_database + FEATURES_DATABASES, "features"),
+        "ESTATE_FEATURES_REGISTRY_URL": registry_url(machine, database),
         "ESTATE_S3_ENDPOINT_URL": machine.url("s3"),
         "ESTATE_S3_BUCKET": bucket,
         "ESTATE_S3_ACCESS_KEY_ID": S3_KEY_ID,

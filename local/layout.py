@@ -20,8 +20,9 @@ PREFERRED_PORTS = {"api": 18000, "airflow": 18080, "postgres": 15432, "redis": 1
 ANY_PORTS = dict.fromkeys(PREFERRED_PORTS, 0)
 
 _SECRETS = (
-    "postgres_password", "owner_password", "pipeline_password", "api_password", "airflow_database_password", "redis_password",
-    "s3_secret", "admin_password", "viewer_password", "jwt_secret", "session_secret", "fernet_key", "cursor_secret", "docs_secret",
+    "postgres_password", "owner_password", "pipeline_password", "api_password", "registry_password", "airflow_database_password",
+    "redis_password", "api_redis_password", "features_redis_password", "s3_secret", "admin_password", "viewer_password", "jwt_secret",
+    "session_secret", "fernet_key", "cursor_secret", "docs_secret",
 )  # fmt: skip
 _LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and supervisor binds a longer temporary name first
 
@@ -62,14 +63,11 @@ def layout(folder: Path = FOLDER, preferred: Mapping[str, int] = PREFERRED_PORTS
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "ports.toml").exists():
         _write_ports(folder, _free_ports(preferred))
-    if not (folder / "secrets.env").exists():
-        made = {name: secrets.token_urlsafe(24) for name in _SECRETS}
-        made["admin_password"], made["viewer_password"] = secrets.token_hex(6), secrets.token_hex(6)
-        made["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        write_private(folder / "secrets.env", "".join(f"{name}={value}\n" for name, value in made.items()))
+    kept = _secrets_in(folder)
+    if lacking := [name for name in _SECRETS if name not in kept]:  # all of them at first; later, those that a newer release brings
+        _write_secrets(folder, kept | {name: _secret(name) for name in lacking})
     ports = tomllib.loads((folder / "ports.toml").read_text())
-    lines = (folder / "secrets.env").read_text().splitlines()
-    return Layout(folder, ports, dict(line.split("=", 1) for line in lines))
+    return Layout(folder, ports, _secrets_in(folder))
 
 
 def settle_ports(machine: Layout) -> Layout:
@@ -85,6 +83,26 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     part.replace(path)
+
+
+def _secrets_in(folder: Path) -> dict[str, str]:
+    try:
+        lines = (folder / "secrets.env").read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return dict(line.split("=", 1) for line in lines)
+
+
+def _write_secrets(folder: Path, made: Mapping[str, str]) -> None:
+    write_private(folder / "secrets.env", "".join(f"{name}={value}\n" for name, value in made.items()))
+
+
+def _secret(name: str) -> str:
+    if name in {"admin_password", "viewer_password"}:  # typed by people
+        return secrets.token_hex(6)
+    if name == "fernet_key":
+        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(24)
 
 
 def _write_ports(folder: Path, ports: Mapping[str, int]) -> None:

@@ -8,15 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-import redis
 import requests
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from estate import lineage_forwarder
-from local import postgres
+from local import postgres, redis_server
 from local.environment import S3_KEY_ID, airflow_variables, database_url, platform_variables
-from local.layout import ROOT, Layout, write_private
+from local.layout import ROOT, Layout
 
 STORES = ("postgres", "redis", "s3")
 _PYTHON = [sys.executable, "-m"]
@@ -50,11 +47,12 @@ def stores(machine: Layout, postgres_overrides: Mapping[str, str] | None = None)
 
 
 def services(machine: Layout) -> list[Program]:
-    """Airflow's three processes, the API, and the forwarder of lineage where there is a Marquez. None gets the owner's password."""
+    """Airflow's three processes, the API, and the forwarder of lineage where there is a Marquez. None gets an owner's password."""
     platform = platform_variables(machine)
     del platform["ESTATE_OWNER_DATABASE_URL"]
     api = {**platform, "ESTATE_DATABASE_URL": platform["ESTATE_API_DATABASE_URL"]}  # nor does the API get the pipeline's
-    del platform["ESTATE_API_DATABASE_URL"], platform["ESTATE_CURSOR_SECRET"]
+    del api["ESTATE_FEATURES_REDIS_URL"], api["ESTATE_FEATURES_REGISTRY_URL"]  # features it reads from PostgreSQL, as any reader
+    del platform["ESTATE_API_DATABASE_URL"], platform["ESTATE_REDIS_URL"], platform["ESTATE_CURSOR_SECRET"]
     airflow = {**platform, **airflow_variables(machine)}
     return [
         *_lineage_forwarder(platform),
@@ -85,31 +83,7 @@ def _postgres(machine: Layout, overrides: Mapping[str, str]) -> Program:
 
 
 def _redis(machine: Layout) -> Program:
-    def is_ready() -> bool:
-        try:
-            # The client's own retries would sleep for seconds while the server is starting.
-            once = Retry(NoBackoff(), 0)
-            client = redis.Redis(port=machine.ports["redis"], password=machine.secrets["redis_password"], socket_timeout=2, retry=once)
-            return bool(client.ping())
-        except redis.RedisError:
-            return False
-
-    settings = {
-        "bind": "127.0.0.1",
-        "port": str(machine.ports["redis"]),
-        "requirepass": machine.secrets["redis_password"],
-        "dir": str(machine["redis"]),
-        "databases": "64",
-        "save": '""',
-        "appendonly": "no",
-        # What lies here (counts of limits, kept answers) can be made anew; what was asked for longest ago goes first.
-        "maxmemory": "256mb",
-        "maxmemory-policy": "allkeys-lru",
-        "set-proc-title": "no",  # a title of its own overwrites the environment by which a stop finds it
-    }
-    path = machine["redis"] / "redis.conf"
-    write_private(path, "".join(f"{name} {value}\n" for name, value in settings.items()))
-    return Program("redis", "Redis", "redis", ["redis-server", str(path)], is_ready)
+    return Program("redis", "Redis", "redis", redis_server.command(machine), lambda: redis_server.is_ready(machine))
 
 
 def _s3(machine: Layout) -> Program:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
 
-from local import issuer, postgres, supervision
+from local import issuer, postgres, redis_server, supervision
 from local.environment import AIRFLOW_USERS, S3_BUCKET, airflow_variables, platform_variables, process_environment
 from local.layout import ROOT, Layout, settle_ports, write_private
 from local.programs import Program, services, stores
@@ -24,7 +24,7 @@ def up(machine: Layout, progress: Progress, postgres_settings: Mapping[str, str]
     issuer.ensure_key(machine)
     write_docs_passwords(machine)
     write_private(machine["airflow"] / "passwords.json", json.dumps({user: machine.secrets[f"{user}_password"] for user in AIRFLOW_USERS}))
-    _start(machine, stores(machine, postgres_settings), progress)
+    _start_stores(machine, postgres_settings, progress)
     (machine["s3"] / S3_BUCKET).mkdir(exist_ok=True)
     postgres.bootstrap(machine)
     api = [program for program in services(machine) if program.name == "api"]
@@ -47,7 +47,7 @@ def up(machine: Layout, progress: Progress, postgres_settings: Mapping[str, str]
 def start_stores(machine: Layout, progress: Progress, postgres_settings: Mapping[str, str] | None = None) -> Layout:
     """Start PostgreSQL, Redis and S3 only: what tests and measurements need. Returns the layout with the final ports."""
     machine = _launch(machine, postgres_settings or {}, lambda _: [])
-    _start(machine, stores(machine, postgres_settings), progress)
+    _start_stores(machine, postgres_settings, progress)
     return machine
 
 
@@ -88,6 +88,11 @@ def _launch(machine: Layout, postgres_settings: Mapping[str, str], others: Calla
     postgres.create(machine)
     supervision.launch(machine, [*stores(machine, postgres_settings), *others(machine)])
     return machine
+
+
+def _start_stores(machine: Layout, postgres_settings: Mapping[str, str] | None, progress: Progress) -> None:
+    _start(machine, stores(machine, postgres_settings), progress)
+    redis_server.adapt(machine)
 
 
 def _start(machine: Layout, programs: Sequence[Program], progress: Progress) -> None:

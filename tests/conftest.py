@@ -12,6 +12,7 @@ import redis
 
 from estate import settings as configuration
 from estate.settings import Settings
+from local.environment import FEATURES_DATABASES, redis_url
 from tests import servers as session
 from tests.servers import Database, Platform, Servers
 
@@ -70,7 +71,8 @@ def settings_env(
     variables["ESTATE_LINEAGE_FILE"] = str(tmp_path / "lineage" / "events.jsonl")
     (tmp_path / "landing").mkdir()
     (tmp_path / "lineage").mkdir()
-    redis.Redis.from_url(variables["ESTATE_REDIS_URL"]).flushdb()
+    for number in (worker + 1, worker + 1 + FEATURES_DATABASES):  # whoever holds features may not flush them himself
+        redis.Redis.from_url(redis_url(servers.machine, number)).flushdb()
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     _forget()

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import boto3
 import psutil
 import psycopg
+import redis
 from filelock import FileLock
 from psycopg import sql
 from rich.console import Console
 
 from local import postgres, servers, supervision
-from local.environment import S3_KEY_ID, database_url, environment, platform_variables
+from local.environment import S3_KEY_ID, database_url, environment, platform_variables, redis_url
 from local.layout import ANY_PORTS, Layout, layout
 from local.progress import Progress
 
@@ -64,6 +65,10 @@ class Servers:
     def variables(self, database: Database, bucket: str, redis_database: int = 0) -> dict[str, str]:
         """The platform's settings for that database, bucket and Redis database."""
         return platform_variables(self.machine, database.name, bucket, redis_database)
+
+    def redis_client(self, url: str) -> redis.Redis:
+        """The database of Redis at `url`, as the server's own user: whom `url` names may neither look around in it nor empty it."""
+        return redis.Redis.from_url(redis_url(self.machine, redis.connection.parse_url(url).get("db", 0)))
 
     def s3(self) -> S3Client:
         """A client of the session's object store."""

@@ -15,6 +15,7 @@ from own_redis import OwnRedis
 from api.cache import MAX_VALUE_BYTES, Kept, ResponseCache, key_of, packed, unpacked
 from api.limits import Limiter
 from estate.settings import Settings
+from tests.servers import Servers
 
 PATIENT_S = 5.0
 ANSWER = Kept(200, "application/json", (("Link", '</x?cursor=ü>; rel="next"'), ("Vary", "Accept")), b'{"a": 1}\x00\xff')
@@ -31,8 +32,8 @@ def cache(settings_env: Settings) -> ResponseCache:
 
 
 @pytest.fixture
-def client(settings_env: Settings) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(settings_env.redis_url) as made:
+def client(servers: Servers, settings_env: Settings) -> Iterator[redis.Redis]:
+    with servers.redis_client(settings_env.redis_url) as made:
         yield made
 
 

@@ -10,14 +10,13 @@ from typing import Any
 
 import psycopg
 import pytest
-import redis
 import world
 from flask import Flask
 from issuer import HARBORVIEW, LAKESIDE, bearer
 
 from api import metrics
 from estate.settings import Settings
-from tests.servers import Database
+from tests.servers import Database, Servers
 
 KEPT = ("api_database_url", "redis_url", "s3_endpoint_url", "s3_bucket", "s3_access_key_id", "s3_secret_access_key")
 PATH = "/api/v1/properties"
@@ -130,10 +129,10 @@ def test_a_dear_answer_is_kept_for_its_tenant_until_the_next_publication(
 
 
 def test_keys_of_kept_answers_begin_with_their_tenant(
-    asking: Callable[..., Any], settings_env: Settings, properties_of: dict[uuid.UUID, list[uuid.UUID]]
+    asking: Callable[..., Any], servers: Servers, settings_env: Settings, properties_of: dict[uuid.UUID, list[uuid.UUID]]
 ) -> None:
     asking(f"{PATH}/{properties_of[LAKESIDE][1]}/twins")
-    with redis.Redis.from_url(settings_env.redis_url) as store:
+    with servers.redis_client(settings_env.redis_url) as store:
         found = [key.decode() for key in store.scan_iter("estate:cache:*")]
         assert found
         assert all(key.startswith(f"estate:cache:v1:{LAKESIDE}:") or str(LAKESIDE) not in key for key in found)

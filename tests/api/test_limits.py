@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from api.limits import COST_CLASSES, DEFAULT_LIMITS, Limiter, judged, keys_of
 from estate.settings import Settings, Tenant
+from tests.servers import Servers
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def shared(settings_env: Settings) -> Limiter:
 
 
 @pytest.fixture
-def client(settings_env: Settings) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(settings_env.redis_url) as made:
+def client(servers: Servers, settings_env: Settings) -> Iterator[redis.Redis]:
+    with servers.redis_client(settings_env.redis_url) as made:
         yield made
 
 
@@ -234,8 +235,8 @@ def _hammer(url: str, start: Any, answers: Any) -> None:
 
 
 @pytest.mark.servers
-def test_fifty_threads_of_two_processes_get_exactly_the_limit(settings_env: Settings) -> None:
-    redis.Redis.from_url(settings_env.redis_url).flushdb()
+def test_fifty_threads_of_two_processes_get_exactly_the_limit(client: redis.Redis, settings_env: Settings) -> None:
+    client.flushdb()
     context = multiprocessing.get_context("spawn")
     start, answers = context.Barrier(100), context.Queue()
     processes = [context.Process(target=_hammer, args=(settings_env.redis_url, start, answers)) for _ in range(2)]

@@ -15,6 +15,7 @@ from own_redis import OwnRedis
 from api import limits as module
 from api.limits import Limiter, LocalWindows, keys_of
 from estate.settings import Settings
+from tests.servers import Servers
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def shared(settings_env: Settings) -> Limiter:
 
 
 @pytest.fixture
-def client(settings_env: Settings) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(settings_env.redis_url) as made:
+def client(servers: Servers, settings_env: Settings) -> Iterator[redis.Redis]:
+    with servers.redis_client(settings_env.redis_url) as made:
         yield made
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
+import click
 import pytest
 from supervisor.options import ServerOptions
 
 from estate.settings import Settings
+from local import __main__ as commands
 from local.environment import environment, process_environment
 from local.layout import ANY_PORTS, Layout, layout
 from local.programs import Program, inherited_variables, services, stores
 from local.supervisord import MARK, configuration
+from local.tenants import tenants
 
 
 @pytest.fixture
@@ -35,6 +40,37 @@ def test_no_service_knows_the_owner_and_the_api_knows_only_its_own_role(machine:
         assert (machine.secrets["pipeline_password"] in text) == (program.name != "api"), program.name
         assert (machine.secrets["api_password"] in text) == (program.name == "api"), program.name
         assert (machine.secrets["airflow_database_password"] in text) == (program.name != "api"), program.name
+        assert machine.secrets["redis_password"] not in text, program.name
+        assert (machine.secrets["api_redis_password"] in text) == (program.name == "api"), program.name
+
+
+def test_the_api_reads_features_without_feast_and_knows_neither_its_redis_nor_its_registry(machine: Layout) -> None:
+    (api,) = [program for program in services(machine) if program.name == "api"]
+    assert not {"ESTATE_FEATURES_REDIS_URL", "ESTATE_FEATURES_REGISTRY_URL"} & set(api.variables)
+    text = json.dumps(api.variables)
+    assert not [name for name in ("features_redis_password", "registry_password") if machine.secrets[name] in text]
+    (scheduler,) = [program for program in services(machine) if program.name == "scheduler"]
+    assert all(machine.secrets[name] in json.dumps(scheduler.variables) for name in ("features_redis_password", "registry_password"))
+
+
+@pytest.mark.parametrize(("options", "slug"), [([], "lakeside"), (["--tenant", "harborview"], "harborview")])
+def test_feast_in_a_shell_works_for_one_tenant(machine: Layout, monkeypatch: pytest.MonkeyPatch, options: list[str], slug: str) -> None:
+    ran: list[tuple[str, tuple[str, ...], dict[str, str]]] = []
+    monkeypatch.setattr(commands, "environment", lambda: environment(machine.folder))
+    monkeypatch.setattr("os.execvpe", lambda *call: ran.append(call))
+    commands.main(["run", *options, "--", "feast", "-c", "x", "--tenant"], standalone_mode=False)
+    ((program, words, variables),) = ran
+    assert (program, words) == ("feast", ("feast", "-c", "x", "--tenant"))
+    assert variables["FEAST_PROJECT"] == f"estate_{slug}"
+    assert variables["FEAST_TENANT_ID"] == str(tenants()[slug].tenant_id)
+    assert machine.secrets["features_redis_password"] in variables["FEAST_REDIS"]
+    assert variables["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+
+
+def test_feast_is_not_offered_for_a_tenant_that_there_is_not(machine: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "environment", lambda: environment(machine.folder))
+    with pytest.raises(click.BadParameter, match="no tenant elsewhere; there are lakeside, harborview"):
+        commands.main(["run", "--tenant", "elsewhere", "--", "feast"], standalone_mode=False)
 
 
 def test_tasks_write_lineage_to_the_file_alone_and_a_forwarder_runs_where_there_is_a_marquez(

@@ -15,6 +15,19 @@ def test_ports_and_secrets_are_chosen_once(tmp_path: Path) -> None:
     assert len(set(first.secrets.values())) == len(first.secrets)
 
 
+def test_a_secret_that_a_newer_release_brings_is_added_and_the_others_stay(tmp_path: Path) -> None:
+    before = layout(tmp_path, ANY_PORTS).secrets
+    brought = {"registry_password", "api_redis_password", "features_redis_password"}
+    older = {name: value for name, value in before.items() if name not in brought}
+    (tmp_path / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in older.items()))
+    after = layout(tmp_path).secrets
+    assert {name: after[name] for name in older} == older
+    assert set(after) == set(before)
+    assert after == layout(tmp_path).secrets
+    assert len(set(after.values())) == len(after)
+    assert (tmp_path / "secrets.env").stat().st_mode & 0o077 == 0
+
+
 def test_when_one_port_is_taken_all_move_on_together(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
