@@ -1,4 +1,4 @@
-"""Write the documents that are generated: the data dictionary (from contracts) and the source catalogue (from declarations).
+"""Write the documents that are generated: data dictionary (contracts), source catalogue (declarations), features (definitions).
 
 python -m estate.docs            # write them
 python -m estate.docs --check    # exit 1 when what lies in docs/ differs
@@ -10,6 +10,7 @@ import sys
 
 from estate.contracts import CONTRACTS, Contract
 from estate.ddl import columns_of
+from estate.features.definitions import SERVICES, VIEWS, FeatureView
 from estate.ingest.declaration import sources
 from estate.settings import ROOT, Settings
 
@@ -17,6 +18,7 @@ _KIND = {
     "published": "Published: built, gated and versioned per tenant",
     "record": "Book: written by the platform itself, per tenant",
     "reference": "Reference: public, stored once, without a tenant",
+    "view": "View: computed from published tables whenever it is read, per tenant",
 }
 
 
@@ -47,21 +49,56 @@ def source_catalogue() -> str:
     """Every declared source: who says it, how good it is, under which licence, and what is read from it."""
     parts = ["# Sources\n\nGenerated from `include/estate/ingest/declared/` by `make docs`; do not edit.\n"]
     for declared in sources().values():
-        kind = f"hazard layer ({declared.hazard})" if declared.hazard else "records"
+        kind = f"hazard layer ({declared.hazard})" if declared.hazard else "market series" if declared.series else "records"
         synthetic = " **Synthetic: made for demonstration.**" if declared.is_synthetic else ""
         parts.append(
             f"## {declared.name}\n\n{declared.title}. {kind}, {declared.format}; files `{declared.file_glob}`.{synthetic}\n\n"
             f"- authority: {declared.authority} (weight {declared.authority_weight:g}), refreshed every {declared.refresh_days} days\n"
             f"- licence: {declared.licence}\n"
-            f"- each file holds the whole source: {'yes' if declared.is_complete else 'no'}\n\n"
-            "| column | from | rules |\n|---|---|---|"
+            f"- each file holds the whole source: {'yes' if declared.is_complete else 'no'}"
         )
+        if declared.series is not None:
+            told = declared.series
+            low, high = told.value_range
+            parts.append(
+                f"- {told.measure} in {told.unit}, by {told.frequency}; {told.layout.replace('_', ' ')}; values from {low:g} to {high:g}\n"
+            )
+            continue
+        parts += ["\n| column | from | rules |", "|---|---|---|"]
         parts += [
             f"| `{name}` | {', '.join(f'`{raw}`' for raw in mapping.raw)} | {', '.join(mapping.rules)} |"
             for name, mapping in declared.columns.items()
         ]
         parts.append("")
     return "\n".join(parts)
+
+
+def feature_catalogue() -> str:
+    """Every feature by view, with its sources or the reason why there are none; every service with its version."""
+    parts = [
+        (
+            "# Features\n\nGenerated from `include/estate/features/definitions.py` by `make docs`; do not edit. How they are kept: "
+            "[decision 15](decisions/0015-features-are-the-published-tables.md).\n"
+        )
+    ]
+    parts += [_view(view) for view in VIEWS.values()]
+    parts += ["## Services\n", "| service | version | features | what it is for |", "|---|---|---|---|"]
+    parts += [f"| `{s.name}` | `{s.version}` | {len(s.names)} | {s.about} |" for s in SERVICES.values()]
+    return "\n".join(parts) + "\n"
+
+
+def _view(view: FeatureView) -> str:
+    lines = [
+        f"## {view.name}\n",
+        f"{view.about[0].upper()}{view.about[1:]}. Per `{view.entity}`; time to live {view.ttl_words}; owner: {view.owner}.\n",
+        "| feature | type | unit | meaning | made from | services |",
+        "|---|---|---|---|---|---|",
+    ]
+    for column in view.features:
+        origin = "<br>".join(f"`{name}`" for name in column.made_from) or f"**absent**: {view.absent[column.name]}"
+        used = ", ".join(view.services_of(column.name))
+        lines.append(f"| `{column.name}` | {column.sql_type} | {column.unit} | {column.meaning} | {origin} | {used} |")
+    return "\n".join(lines) + "\n"
 
 
 def settings_table() -> str:
@@ -85,6 +122,7 @@ def documents() -> dict[str, str]:
     return {
         "docs/data_dictionary.md": data_dictionary(),
         "docs/sources.md": source_catalogue(),
+        "docs/features.md": feature_catalogue(),
         "README.md": f"{head}<!-- settings -->\n{settings_table()}\n<!-- /settings -->{tail}",
     }
 

@@ -44,8 +44,16 @@ class SettingError(Exception):
 
 
 class ServiceUnavailable(Exception):
-    """A public service that could not be read completely; nothing of the attempt may be used."""
+    """A service that could not be reached, or not read completely; nothing of the attempt may be used."""
 
 
 class ModelRefused(Exception):
     """A model that cannot be trained, promoted or loaded; the message says why and what to do about it."""
+
+
+class OnlineUnavailable(RuntimeError):
+    """The store of online features cannot be reached. A passing fault: what is online there stays, and the next run heals."""
+
+
+class FeatureMismatch(Exception):
+    """Offline and online features differ, or could not be compared; the message names the features or what keeps them from it."""

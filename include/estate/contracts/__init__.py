@@ -5,8 +5,10 @@ registry; there is no second list.
 """
 
 from estate.contracts import (
+    features,
     hazard,
     ingest,
+    market,
     normalize,
     platform,
     provenance,
@@ -18,13 +20,24 @@ from estate.contracts import (
 )
 from estate.contracts.model import SYSTEM_COLUMNS, Column, Contract
 
-CONTRACTS: dict[str, Contract] = {
-    contract.name: contract
-    for module in (platform, ingest, normalize, hazard, score, score_explanation, score_models, score_study, score_sales, provenance)
-    for contract in module.CONTRACTS
-}
+_MODULES = (
+    platform, ingest, normalize, hazard, score, score_explanation, score_models, score_study, score_sales, provenance, market, features,
+)  # fmt: skip
+
+CONTRACTS: dict[str, Contract] = {contract.name: contract for module in _MODULES for contract in module.CONTRACTS}
+
+# Those with a table of their own: a view is computed from others whenever it is read.
+TABLES: dict[str, Contract] = {name: promise for name, promise in CONTRACTS.items() if promise.kind != "view"}
 
 STAGES = ("ingest", "normalize", "hazard", "score", "provenance")
+
+# All that publish: the features come after the stages, of which the last ends a batch; what is computed from it later holds nothing up.
+FLOWS = (*STAGES, "features")
+
+# On which a gate passes a verdict for a tenant. Public data pass a gate too, before they are anybody's, and leave a landing instead.
+JUDGED = frozenset(name for name, promise in CONTRACTS.items() if promise.kind in {"published", "view"}) | {
+    "score.ratio_study", "features.profile",
+}  # fmt: skip
 
 
 def contract(name: str) -> Contract:
@@ -40,4 +53,4 @@ def published_by(stage: str) -> tuple[Contract, ...]:
     return tuple(c for c in CONTRACTS.values() if c.kind == "published" and c.schema == stage)
 
 
-__all__ = ["CONTRACTS", "STAGES", "SYSTEM_COLUMNS", "Column", "Contract", "contract", "published_by"]
+__all__ = ["CONTRACTS", "FLOWS", "JUDGED", "STAGES", "SYSTEM_COLUMNS", "TABLES", "Column", "Contract", "contract", "published_by"]

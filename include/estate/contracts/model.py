@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["published", "record", "reference"]
+Kind = Literal["published", "record", "reference", "view"]
 Role = Literal["key", "value", "origin"]
 Made = Literal["assigned", "copied", "parsed", "inferred", "modelled"]
 
@@ -38,7 +38,8 @@ class Contract:
     """The promise of one table.
 
     kind ``published``: built, gated, published and versioned per tenant. ``record``: appended by the platform itself,
-    per tenant. ``reference``: public data stored once, without a tenant.
+    per tenant. ``reference``: public data stored once, without a tenant. ``view``: no table; computed from published ones by a
+    named query whenever it is read.
     `partition` is the column whose value bounds one load (an older vintage of a partition never overwrites a newer one).
     `parent` is (column, contract) of the row that must exist for this one to make sense; when the parent is quarantined
     the child follows it. `index` lists further indexes beside the key, each a tuple of columns. `may_be_empty` marks a
@@ -79,6 +80,12 @@ class Contract:
     def row_key(self) -> tuple[str, ...]:
         """The key without the tenant."""
         return tuple(name for name in self.key if name != "tenant_id")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The tables that its columns are made from, in the order in which they are named; never itself."""
+        named = (source.rpartition(".")[0] for column in self.columns for source in column.made_from)
+        return tuple(table for table in dict.fromkeys(named) if table != self.name)
 
     def column(self, name: str) -> Column:
         """The column called `name`; KeyError names the table where there is none."""

@@ -31,8 +31,10 @@ MODEL = Contract(
         Column("is_passed", "boolean", "whether its ratio study lies within the declared bounds", nullable=False),
         Column("refusal", "text", "why it may not serve; null where it may"),
         Column("run_id", "text", "Airflow DAG and run", nullable=False),
+        Column("feature_service", "text", "feature service it was trained from, with its version, as valuation_v1@0123456789ab; null "
+               "before there were any"),
     ),
-)
+)  # fmt: skip
 
 PROMOTION = Contract(
     name="score.promotion",
