@@ -129,6 +129,9 @@ def _scope(stage: str, batch: Batch, main: pa.Table | StagedRows) -> tuple[str, 
     """What this batch decides about beyond the rows it brings (see Judged.scope)."""
     if stage == "ingest":
         return ("source_name", pa.array([batch.source_name])) if source(batch.source_name).is_complete else None
+    if stage == "features":
+        # A market is decided by month, for every county of the tenant and whichever batch asks.
+        return "month_date", _column(landing.get_rows(landing.staged_key(batch, stage, "scope")), "month_date")
     return "property_id", pa.concat_arrays([_column(main, "property_id"), _vanished(batch)])
 
 

@@ -18,6 +18,9 @@ GEOMETRY = "geometry"  # stands for the file's geometry wherever a mapping names
 
 Hazard = Literal["flood", "wildfire", "heat", "seismic"]
 Format = Literal["csv", "xlsx", "parquet", "geojson", "gpkg", "shapefile", "arcgis"]
+AreaKind = Literal["county", "metro", "state", "nation"]
+Frequency = Literal["week", "month", "quarter"]
+Measure = Literal["home_value", "price_index", "rent", "inventory", "new_listings", "sold_above_list_rate"]
 
 
 class Mapping(BaseModel):
@@ -32,14 +35,59 @@ class Mapping(BaseModel):
     unit: str = ""
 
 
+class MarketSeries(BaseModel):
+    """How the file of a market series is laid out and what its values say; names are those of raw columns.
+
+    layout ``long``: a row is one area and period. ``periods_across``: a row is an area, and every column whose name is a date in
+    `period_format` a period. ``areas_across``: a row is a period, and the columns of `areas` are areas, each with its name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    measure: Measure
+    unit: str
+    frequency: Frequency
+    layout: Literal["long", "periods_across", "areas_across"]
+    value_range: tuple[float, float] = Field(description="least and greatest value that can be; anything else is a fault of the file")
+    area_kind: AreaKind | None = Field(default=None, description="of all areas; None when kind_column says it")
+    kind_column: str = ""
+    kinds: dict[str, AreaKind] = Field(default_factory=dict, description="what a cell of kind_column stands for")
+    area_code: str = ""
+    area_name: str = ""
+    areas: dict[str, str] = Field(default_factory=dict, description="raw column -> name of its area")
+    metro: tuple[str, ...] = Field(default=(), description="name of the metropolitan area, and its state where the name does not say it")
+    county_fips: tuple[str, ...] = Field(default=(), description="codes of state and county")
+    period: tuple[str, ...] = Field(default=(), description="the day of a period, or its year and quarter")
+    period_format: str = Field(default="%Y-%m-%d", description="strptime; of no use for year and quarter")
+    value: str = ""
+    missing: tuple[str, ...] = Field(default=(), description="texts that stand for no value")
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The raw columns that the layout names, periods across excepted."""
+        named = (self.kind_column, self.area_code, self.area_name, *self.areas, *self.metro, *self.county_fips, *self.period, self.value)
+        return tuple(dict.fromkeys(name for name in named if name))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MarketSeries:
+        if (self.area_kind is None) != bool(self.kind_column and self.kinds):
+            raise ValueError("either area_kind says what the areas are, or kind_column with kinds")
+        by_row = bool(self.area_code and self.area_name)
+        if by_row == bool(self.areas) or (self.layout == "areas_across") != bool(self.areas):
+            raise ValueError("areas belong to the layout areas_across, area_code and area_name to the others")
+        if (self.layout == "periods_across") == bool(self.period) or (self.layout == "long") != bool(self.value):
+            raise ValueError("periods_across names no period, the others do; long names its value, the others do not")
+        return self
+
+
 class Source(BaseModel):
-    """One declared source of records or one declared hazard layer."""
+    """One declared source of records, one declared hazard layer or one declared market series."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{2,60}$")
     title: str
-    kind: Literal["record", "hazard_layer"]
+    kind: Literal["record", "hazard_layer", "market_series"]
     hazard: Hazard | None = None
+    series: MarketSeries | None = None
     format: Format
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -53,7 +101,7 @@ class Source(BaseModel):
     property_key: tuple[str, ...] = Field(default=(), description="raw columns; empty when county and parcel number serve")
     unit_number: Mapping | None = Field(default=None, description="tells apart the units that share one parcel number")
     county_fips: str = Field(default="", description="the one county of the source; empty when a column says it", pattern=r"^(\d{5})?$")
-    columns: dict[str, Mapping]
+    columns: dict[str, Mapping] = Field(default_factory=dict, description="of records and layers; a series has its layout instead")
     lookups: dict[str, dict[str, str | int | float]] = Field(default_factory=dict, description="tables of the rule lookup:<table>")
     renames: dict[str, str] = Field(default_factory=dict, description="other name of a raw column -> its declared name")
     ignored: tuple[str, ...] = Field(default=(), description="raw columns known and not used")
@@ -72,12 +120,23 @@ class Source(BaseModel):
         """The raw columns that the declaration reads; a file without one of them cannot be landed."""
         mappings = [*self.columns.values(), *([self.unit_number] if self.unit_number else [])]
         names = [name for mapping in mappings for name in mapping.raw] + [*self.natural_key, *self.property_key]
+        names += self.series.used if self.series else ()
         return tuple(dict.fromkeys(name for name in names if name != GEOMETRY))
 
     @property
     def declared(self) -> frozenset[str]:
         """Every raw column that the source is known to have."""
         return frozenset(self.used) | frozenset(self.ignored)
+
+    @model_validator(mode="after")
+    def _has_columns_or_layout(self) -> Source:
+        if (self.kind == "market_series") != (self.series is not None):
+            raise ValueError("a market series has a layout, nothing else has one")
+        if (self.kind == "market_series") == bool(self.columns):
+            raise ValueError("columns: a source of records or a layer names what is read, a market series has its layout instead")
+        if self.series and self.format != "csv":
+            raise ValueError("format: market series are read from csv only")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Source:

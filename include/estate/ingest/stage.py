@@ -76,7 +76,8 @@ def land(tenant: Tenant, source_name: str, file_name: str | None, vintage_date: 
 def _land(warehouse: Warehouse, attempt: dict[str, Any], vintage_date: date | None) -> Batch:
     declared = source(attempt["source_name"])
     if declared.kind != "record":
-        raise LandingRefused(f"{declared.name} is a hazard layer", remedy="Load it with the DAG hazard_layer; layers belong to no tenant.")
+        kind = declared.kind.replace("_", " ")
+        raise LandingRefused(f"{declared.name} is a {kind}", remedy=f"Load it with the DAG {declared.kind}; it belongs to no tenant.")
     path = offered_file(warehouse.tenant.slug, declared, attempt["file_name"] or None)
     attempt |= {"file_name": path.name, "byte_count": path.stat().st_size}
     if attempt["byte_count"] > _MAX_BYTES:
