@@ -49,7 +49,7 @@ test: ## all tests, against servers of their own (ARGS="tests/ingest -k latin")
 	@$(BOOTSTRAP) dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(ARGS),$(ARGS),--cov)
 
-bench: ## measure (NAME=pipeline|publish|provenance|spatial|growth|comparables|valuation|api, all without)
+bench: ## measure (NAME=pipeline|publish|provenance|spatial|growth|comparables|valuation|api|features, all without)
 	@$(BOOTSTRAP) dev
 	@$(PYTHON) -m bench $(NAME) $(if $(PART),--part $(PART))
 
@@ -62,6 +62,6 @@ lock: ## pin the requirements anew, with hashes; delete a lock first to take new
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) requirements-demo.in -o requirements-demo.txt --no-deps
 
-shell: ## a shell with the environment of every process
+shell: ## a shell with the environment of every process, and of feast in feature_repo/ for TENANT=lakeside
 	@$(BOOTSTRAP) run
-	@$(PYTHON) -m local run -- $${SHELL:-/bin/sh}
+	@$(PYTHON) -m local run --tenant $(TENANT) -- $${SHELL:-/bin/sh}

@@ -47,6 +47,15 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         default="", description="Redis (redis://…) for the API; without it each process counts limits for itself, and no answer is kept"
     )
+    features_redis_url: str = Field(
+        default="",
+        description="Redis (redis://…) that holds the features online; needed by what writes and reads them there, not by the API",
+    )
+    features_registry_url: str = Field(
+        default="",
+        description="PostgreSQL of Feast's registry for SQLAlchemy (postgresql+psycopg://…?options=-csearch_path%3Dregistry) as the role "
+        "that owns its schema; needed to register features only",
+    )
     s3_endpoint_url: str = Field(default="", description="S3 endpoint; empty for the provider's own")
     s3_bucket: str = Field(default="estate", description="bucket that holds snapshots, staged frames and Data Docs")
     s3_access_key_id: str = Field(default="", description="access key; empty for the ambient credentials")
