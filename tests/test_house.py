@@ -11,6 +11,7 @@ import pytest
 
 from estate.contracts import CONTRACTS, STAGES, published_by
 from estate.docs import documents
+from estate.features.definitions import VIEWS
 from estate.gate import SUITES, suite_path
 from estate.ingest.declaration import declared_names, sources
 from estate.settings import ROOT, Settings, tenants
@@ -23,13 +24,14 @@ CODE = sorted(
 ALL_CODE = [*CODE, *sorted((ROOT / "tests").rglob("*.py"))]
 QUERIES = sorted((ROOT / "sql" / "queries").glob("*.sql"))
 MODEL_DAGS = {"model_training", "model_backtest", "model_promotion", "model_drift"}
-DAGS = {*STAGES, "audit_retention", "hazard_layer", "property_pipeline", "quarantine_replay", "sale_decision", *MODEL_DAGS}
-# Published tables, the layers' pieces, which pass a gate of their own when a layer is loaded, and the ratio study of a model,
-# which decides whether the model is promoted.
-GATED = [name for name, promise in CONTRACTS.items() if promise.kind == "published"] + [
-    "reference.hazard_feature",
-    "score.ratio_study",
-]
+FEATURE_DAGS = {"features_market", "features_materialize", "features_backfill", "features_audit"}
+DAGS = {*STAGES, "audit_retention", "hazard_layer", "market_series", "property_pipeline", "quarantine_replay", "sale_decision",
+        *MODEL_DAGS, *FEATURE_DAGS}  # fmt: skip
+# Published tables and feature views; layers' pieces and the values of series, which pass a gate of their own when they are loaded; the
+# ratio study of a model, which decides whether it is promoted, and the profile of the features, which decides whether they go online.
+GATED = [name for name, promise in CONTRACTS.items() if promise.kind in {"published", "view"}] + [
+    "reference.hazard_feature", "reference.market_value", "score.ratio_study", "features.profile",
+]  # fmt: skip
 HEAVY = ["pandas", "geopandas", "great_expectations", "feast", "splink", "shapely", "pyarrow", "psycopg", "boto3"]
 
 
@@ -85,8 +87,10 @@ def test_every_suite_guards_the_key_of_its_table():
             for e in json.loads(suite_path(promise).read_text())["expectations"]
             if e["type"].endswith("to_be_unique") and e["severity"] == "critical" and "meta" not in e
         ]
-        # The pieces of a layer are numbered by us when it is stored, after the gate.
-        assert tuple(promise.row_key) in unique or name == "reference.hazard_feature", name
+        # The pieces of a layer and the versions of a series are numbered by us when they are stored, after the gate; the run of a profile
+        # is one.
+        key = tuple(column for column in promise.row_key if column not in {"series_id", "run_id"})
+        assert key in unique or name == "reference.hazard_feature", name
 
 
 def test_every_stage_publishes_a_table_and_builds_it():
@@ -185,6 +189,14 @@ def steps_of(stage):
     return [f"{stage}.{step}" for step in (*first, "build", "gate", "publish")]
 
 
+def test_features_are_computed_and_go_online_behind_a_gate(parsed, monkeypatch):
+    monkeypatch.setenv("ESTATE_DATABASE_URL", "postgresql://nowhere.invalid/x")
+    assert parsed["dags"]["features_market"]["tasks"] == ["features.build", "features.gate", "features.publish"]
+    assert parsed["dags"]["features_materialize"]["tasks"] == ["build", "gate", "push"]
+    found = parsed["dags"]["features_backfill"]["tasks"]
+    assert found == [f"{slug}.{step}" for slug in sorted(tenants()) for step in ("build", "gate", "push")]
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_s_dag_builds_gates_and_publishes_in_that_order(parsed, name):
     steps = steps_of(name)
@@ -202,17 +214,20 @@ def test_forms_offer_tenants_and_sources_to_choose_from(parsed, monkeypatch):
     for name, said in parsed["dags"].items():
         params = said["params"]
         assert all(param["title"] and param["described"] for param in params.values()), name
-        if name == "model_drift":
+        if name in {"model_drift", "features_audit"}:
             assert said["tasks"] == sorted(tenants()), "a daily run has no form; every tenant has its own task"
         elif name == "audit_retention":
             assert params == {}, "a daily run has no form; it works through every tenant"
-        elif name != "hazard_layer":
+        elif name == "features_backfill":
+            assert params["tenant"]["enum"] == [None, *sorted(tenants())]
+        elif name not in {"hazard_layer", "market_series"}:
             assert params["tenant"]["enum"] == sorted(tenants())
         if name in {"ingest", "property_pipeline"}:
             assert params["source"]["enum"] == declared_names("record")
             assert set(params) == {"tenant", "source", "file", "vintage_date"}
     assert parsed["dags"]["hazard_layer"]["params"]["source"]["enum"] == declared_names("hazard_layer")
-    assert sorted(declared_names("record") + declared_names("hazard_layer")) == list(sources())
+    assert parsed["dags"]["market_series"]["params"]["source"]["enum"] == declared_names("market_series")
+    assert sorted(name for kind in ("record", "hazard_layer", "market_series") for name in declared_names(kind)) == list(sources())
 
 
 # Code
@@ -239,14 +254,17 @@ def test_great_expectations_is_known_to_the_gate_only():
 
 EDGES = {"psycopg", "boto3", "redis", "requests", "httpx", "os", "time", "logging", "estate.settings", "estate.warehouse", "estate.landing"}
 # Besides stage.py, which is the edge of its stage: where layers are fetched, stored and loaded, who knows the landed file, where models
-# are trained, kept and watched, and where decisions about sales are kept.
+# are trained, kept and watched, and where decisions about sales are kept; of the features, what reads the warehouse, Redis and Feast.
 READ_AND_WRITE = {"hazard/layer_landing.py", "hazard/layer_store.py", "hazard/loading.py", "ingest/nfhl.py",
                   "score/registry.py", "score/training.py", "score/backtest.py", "score/ledger.py", "score/runs.py",
-                  "score/sale_decision.py"}  # fmt: skip
+                  "score/sale_decision.py", "features/audit.py", "features/materialize.py", "features/offline.py", "features/online.py",
+                  "features/page.py", "features/pending.py", "features/repository.py", "features/rows.py", "features/series_landing.py",
+                  "features/store.py"}  # fmt: skip
 
 
 def test_the_core_reads_no_clock_no_environment_and_no_server():
-    core = [path for stage in STAGES for path in (ROOT / "include" / "estate" / stage).glob("*.py") if path.name != "stage.py"]
+    packages = [ROOT / "include" / "estate" / name for name in (*STAGES, "features")]
+    core = [path for package in packages for path in package.glob("*.py") if path.name != "stage.py"]
     assert core
     for path in core:
         if "/".join(path.parts[-2:]) in READ_AND_WRITE:
@@ -310,13 +328,15 @@ def test_a_query_says_what_it_is_for_and_which_parameters_it_takes(path):
 
 def test_every_query_is_used():
     code = "\n".join(path.read_text(encoding="utf-8") for path in CODE)
-    assert [path.stem for path in QUERIES if not re.search(rf"[\"']{path.stem}[\"']", code)] == []
+    of_views = {view.query for view in VIEWS.values()}
+    assert of_views <= {path.stem for path in QUERIES}
+    assert [path.stem for path in QUERIES if path.stem not in of_views and not re.search(rf"[\"']{path.stem}[\"']", code)] == []
 
 
 # Documents
 
 
-@pytest.mark.parametrize("name", ["docs/data_dictionary.md", "docs/sources.md", "README.md"])
+@pytest.mark.parametrize("name", ["docs/data_dictionary.md", "docs/sources.md", "docs/features.md", "README.md"])
 def test_generated_documents_are_what_the_generator_writes(name):
     assert (ROOT / name).read_text(encoding="utf-8") == documents()[name], "run make docs"
 
@@ -337,4 +357,4 @@ def test_migrations_are_numbered_without_gaps():
 
 def test_every_python_package_of_a_stage_is_a_stage():
     packages = {path.parent.name for path in (ROOT / "include" / "estate").glob("*/__init__.py")}
-    assert packages == {*STAGES, "contracts"}
+    assert packages == {*STAGES, "contracts", "features", "orchestration"}

@@ -18,6 +18,7 @@ import requests
 from psycopg import sql
 
 from estate.contracts import CONTRACTS, STAGES, published_by
+from estate.features.definitions import VIEWS
 from local.airflow import Airflow, is_finished
 from local.environment import database_url
 from local.layout import ROOT, Layout
@@ -29,10 +30,14 @@ from tests.test_lineage import assert_valid, specification  # noqa: F401  # a fi
 pytestmark = [pytest.mark.servers, pytest.mark.scheduler]
 
 TENANTS = ("harborview", "lakeside")
-SOURCE, LAYER = "harborview_portfolio", "synthetic_flood_ames"
+SOURCE, LAYER, SERIES = "harborview_portfolio", "synthetic_flood_ames", "synthetic_rent_ames"
 GOOD, DAMAGED = "harborview_portfolio_of_the_scheduler.csv", "harborview_portfolio_of_the_scheduler_damaged.csv"
 PUBLISHED = [name for name, promise in CONTRACTS.items() if promise.kind == "published"]
+# What follows a landed batch, each DAG by the asset event of the one before it; the stages' tables and the market are published.
+PUBLISHING = {**{stage: stage for stage in STAGES[1:]}, "features_market": "features"}
+FOLLOWING = (*PUBLISHING, "features_materialize")
 DOWNSTREAM = [f"{stage}.{step}" for stage in STAGES[1:] for step in ("build", "gate", "publish")]
+FILLED = {"harborview": "skipped", "lakeside": "success"}
 _PATIENCE_SECONDS = 180
 
 
@@ -64,9 +69,12 @@ class Story:
     airflow: Watched
     machine: Layout
     layer: tuple[str, str]
+    series: tuple[str, str]
     batch_id: str
     landed: dict[str, tuple[str, str]]
     followed: dict[tuple[str, str], list[dict[str, Any]]]
+    audited: tuple[str, str]
+    filled: tuple[str, str]
     refused: tuple[str, str]
     replayed: tuple[str, str]
     before: dict[str, str]
@@ -77,7 +85,7 @@ class Story:
     def runs(self) -> list[tuple[str, str]]:
         """Every run that was part of it."""
         chain = [(run["dag_id"], run["dag_run_id"]) for runs in self.followed.values() for run in runs]
-        return [self.layer, *self.landed.values(), *chain, self.refused, self.replayed]
+        return [self.layer, self.series, *self.landed.values(), *chain, self.audited, self.filled, self.refused, self.replayed]
 
 
 def until(is_true: Callable[[], object], what: str) -> None:
@@ -108,15 +116,20 @@ def asked(machine: Layout, statement: str, *parts: sql.Composable) -> list[tuple
 @pytest.fixture(scope="module")
 def story(platform: Platform) -> Story:
     machine, airflow = platform.machine, Watched(platform.machine)
-    airflow.wait_for({*STAGES, "property_pipeline", "hazard_layer", "quarantine_replay"})
+    airflow.wait_for({
+        "ingest", *FOLLOWING, "property_pipeline", "hazard_layer", "market_series", "quarantine_replay", "features_audit",
+        "features_backfill",
+    })  # fmt: skip
 
     def finished(*runs: tuple[str, str]) -> None:
         until(lambda: all(is_finished(airflow.state(*run)) for run in runs), f"{runs} did not end")
 
-    # The layer first: a replay of what was scored without it would rightly publish something new.
+    # Layer and series first: a replay of what was built without them would rightly publish something new.
     offer(machine, "reference", f"{LAYER}.geojson", f"{LAYER}_of_the_scheduler.geojson")
+    offer(machine, "reference", f"{SERIES}.csv", f"{SERIES}_of_the_scheduler.csv")
     layer = ("hazard_layer", airflow.trigger("hazard_layer", {"source": LAYER, "file": f"{LAYER}_of_the_scheduler.geojson"}))
-    finished(layer)
+    series = ("market_series", airflow.trigger("market_series", {"source": SERIES, "file": f"{SERIES}_of_the_scheduler.csv"}))
+    finished(layer, series)
 
     for tenant in TENANTS:
         offer(machine, tenant, "harborview_portfolio.csv", GOOD)
@@ -126,10 +139,15 @@ def story(platform: Platform) -> Story:
     ((batch_id,),) = asked(machine, "SELECT DISTINCT batch_id FROM provenance.verdict WHERE run_id = {}", ingested)
 
     def followed() -> dict[tuple[str, str], list[dict[str, Any]]]:
-        runs = {stage: airflow.runs(stage) for stage in STAGES[1:]}
-        return {(stage, t): [r for r in runs[stage] if r["partition_key"] == f"{t}|{batch_id}"] for stage in STAGES[1:] for t in TENANTS}
+        runs = {dag: airflow.runs(dag) for dag in FOLLOWING}
+        return {(dag, t): [r for r in runs[dag] if r["partition_key"] == f"{t}|{batch_id}"] for dag in FOLLOWING for t in TENANTS}
 
-    until(lambda: all(any(is_finished(run["state"]) for run in followed()["provenance", t]) for t in TENANTS), "the chain did not end")
+    until(lambda: all(any(is_finished(run["state"]) for run in followed()[FOLLOWING[-1], t]) for t in TENANTS), "the chain did not end")
+    chain = followed()
+    audited = ("features_audit", airflow.trigger("features_audit", {}))
+    finished(audited)
+    filled = ("features_backfill", airflow.trigger("features_backfill", {"tenant": "lakeside"}))
+    finished(filled)
 
     before = digests(machine)
     offer(machine, "harborview", "harborview_portfolio_damaged.csv", DAMAGED)
@@ -137,7 +155,9 @@ def story(platform: Platform) -> Story:
     replayed = ("quarantine_replay", airflow.trigger("quarantine_replay", {"tenant": "harborview", "batch_id": batch_id}))
     finished(refused, replayed)
     file = Path(platform.variables["ESTATE_LINEAGE_FILE"])
-    whole = Story(airflow, machine, layer, batch_id, landed, followed(), refused, replayed, before, digests(machine), [])
+    whole = Story(
+        airflow, machine, layer, series, batch_id, landed, chain, audited, filled, refused, replayed, before, digests(machine), []
+    )
     # A task's last event is written after Airflow knows its end.
     until(lambda: whole.events.clear() or whole.events.extend(events_of(file)) or not unsaid(whole), f"no event of {unsaid(whole)}")
     return whole
@@ -171,18 +191,18 @@ def unsaid(story: Story) -> list[str]:
 
 def test_the_chain_runs_once_per_tenant_batch_and_stage_and_each_run_names_its_own(story: Story) -> None:
     assert all(story.airflow.state(*run) == "success" for run in story.landed.values())
-    for (stage, tenant), runs in story.followed.items():
-        assert [(run["state"], run["run_type"]) for run in runs] == [("success", "asset_triggered")], (stage, tenant)
+    for (dag, tenant), runs in story.followed.items():
+        assert [(run["state"], run["run_type"]) for run in runs] == [("success", "asset_triggered")], (dag, tenant)
         assert runs[0]["partition_key"] == f"{tenant}|{story.batch_id}"
         assert runs[0]["logical_date"] is None
-    everything = [run for stage in STAGES[1:] for run in story.airflow.runs(stage)]
+    everything = [run for dag in FOLLOWING for run in story.airflow.runs(dag)]
     assert all((run["partition_key"] or "|").count("|") == 1 for run in everything), "a run of more than one tenant or batch"
 
 
 def test_asset_events_are_of_the_tenants_own_tables_in_its_own_partition(story: Story) -> None:
     for tenant in TENANTS:
         runs = {"ingest": story.landed[tenant]}
-        runs |= {stage: (stage, story.followed[stage, tenant][0]["dag_run_id"]) for stage in STAGES[1:]}
+        runs |= {stage: (dag, story.followed[dag, tenant][0]["dag_run_id"]) for dag, stage in PUBLISHING.items()}
         for stage, run in runs.items():
             told = [(event["name"], event["partition_key"]) for event in story.airflow.events(*run)]
             assert sorted(told) == sorted((f"{tenant}.{promise.name}", f"{tenant}|{story.batch_id}") for promise in published_by(stage))
@@ -192,8 +212,8 @@ def test_asset_events_are_of_the_tenants_own_tables_in_its_own_partition(story: 
 @pytest.mark.parametrize("table", PUBLISHED)
 def test_published_rows_are_the_tenants_own_by_its_own_runs(story: Story, table: str) -> None:
     runs = {tenant: {"/".join(story.landed[tenant])} for tenant in TENANTS}
-    for (stage, tenant), (run, *_) in story.followed.items():
-        runs[tenant].add(f"{stage}/{run['dag_run_id']}")
+    for (dag, tenant), (run, *_) in story.followed.items():
+        runs[tenant].add(f"{dag}/{run['dag_run_id']}")
     slugs = {str(tenant.tenant_id): slug for slug, tenant in tenants().items()}
     found = asked(
         story.machine, "SELECT t.tenant_id::text, p.tenant_id::text, p.run_id, count(*) FROM {} t JOIN provenance.publication p "
@@ -204,6 +224,38 @@ def test_published_rows_are_the_tenants_own_by_its_own_runs(story: Story, table:
     counts = Counter({slugs[of]: count for of, _, _, count in found})
     assert counts["harborview"] == counts["lakeside"]
     assert counts["harborview"] >= 100 or CONTRACTS[table].may_be_empty
+
+
+# The features
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_features_are_online_as_they_are_offline_for_each_tenant(story: Story, tenant: str) -> None:
+    assert story.airflow.state(*story.audited) == "success"
+    compared = asked(
+        story.machine, "SELECT view_name, count(*), min(compared_count), max(mismatch_count) FROM features.parity WHERE run_id = {}"
+        " AND tenant_id = {} GROUP BY 1", sql.Literal("/".join(story.audited)), sql.Literal(str(tenants()[tenant].tenant_id)),
+    )  # fmt: skip
+    found = {view: (features, entities > 0, mismatches) for view, features, entities, mismatches in compared}
+    assert found == {name: (len(view.features), True, 0) for name, view in VIEWS.items() if name in found}
+    assert {name for name in VIEWS if name.startswith("property")} <= found.keys()
+
+
+def test_a_backfill_of_one_tenant_puts_its_features_online_and_passes_the_others_by(story: Story) -> None:
+    assert story.airflow.state(*story.filled) == "success"
+    wanted = {f"{tenant}.{step}": end for tenant, end in FILLED.items() for step in ("build", "gate", "push")}
+    assert story.airflow.tasks(*story.filled) == wanted
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_a_market_has_its_rent_from_the_series_that_was_loaded_before(story: Story, tenant: str) -> None:
+    assert story.airflow.state(*story.series) == "success"
+    newest = asked(
+        story.machine, "SELECT median_rent_usd, rent_growth_yoy_rate IS NOT NULL, {} = ANY (origins) FROM features.market"
+        " WHERE tenant_id = {} AND county_fips = '19169' AND superseded_at = 'infinity' AND median_rent_usd IS NOT NULL"
+        " ORDER BY month_date DESC LIMIT 1", sql.Literal(SERIES), sql.Literal(str(tenants()[tenant].tenant_id)),
+    )  # fmt: skip
+    assert newest == [(1258, True, True)]
 
 
 # The refusal
@@ -269,7 +321,7 @@ def test_every_task_that_ran_says_when_it_started_and_how_it_ended(story: Story)
 
 @pytest.mark.parametrize("tenant", TENANTS)
 def test_every_published_table_is_an_output_with_its_lineage_and_an_input_with_its_verdict(story: Story, tenant: str) -> None:
-    runs = {story.landed[tenant][1], *(story.followed[stage, tenant][0]["dag_run_id"] for stage in STAGES[1:])}
+    runs = {story.landed[tenant][1], *(story.followed[dag, tenant][0]["dag_run_id"] for dag in PUBLISHING)}
     own = [event for event in story.events if said(event)[1] in runs]
     written = {d["name"]: d for event in own for d in event["outputs"]}
     judged = {d["name"]: d for event in own for d in event["inputs"] if "dataQualityAssertions" in d.get("inputFacets", {})}

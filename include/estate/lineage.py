@@ -11,6 +11,7 @@ from openlineage.client.facet_v2 import (
 )
 
 from estate.contracts import CONTRACTS, Contract, published_by
+from estate.features.definitions import VIEWS
 from estate.gate import Verdict
 from estate.publish import Published
 
@@ -55,11 +56,29 @@ def _judged(tenant_slug: str, verdict: Verdict) -> InputDataset:
 
 def read_by(tenant_slug: str, stage: str) -> list[InputDataset | Dataset]:
     """The tables from which the tables of `stage` are made, as their contracts say."""
-    own = {contract.name for contract in published_by(stage)}
-    tables = {
-        source.rpartition(".")[0] for contract in published_by(stage) for column in contract.columns for source in column.made_from
-    } - own
+    return _sources(tenant_slug, published_by(stage))
+
+
+def read_by_views(tenant_slug: str) -> list[InputDataset | Dataset]:
+    """The tables from which features are made."""
+    return _sources(tenant_slug, tuple(view.contract for view in VIEWS.values()))
+
+
+def _sources(tenant_slug: str, contracts: tuple[Contract, ...]) -> list[InputDataset | Dataset]:
+    tables = {table for contract in contracts for table in contract.sources} - {contract.name for contract in contracts}
     return [InputDataset(namespace=namespace(tenant_slug, table), name=table) for table in sorted(tables)]
+
+
+def online(tenant_slug: str) -> list[OutputDataset | Dataset]:
+    """The feature views as they are online, each with its schema and its column lineage."""
+    return [
+        OutputDataset(
+            namespace=namespace(tenant_slug, view.contract.name),
+            name=view.contract.name,
+            facets={"schema": schema(view.contract), "columnLineage": column_lineage(tenant_slug, view.contract)},
+        )
+        for view in VIEWS.values()
+    ]
 
 
 def written(tenant_slug: str, published: list[Published]) -> list[OutputDataset | Dataset]:

@@ -23,7 +23,7 @@ WITH serving AS (
 )
 SELECT model.model_id, model.county_fips, model.as_of_date, model.trained_at, model.method, model.seed, model.sale_count,
        model.window_from_date, model.window_to_date, model.code_version, model.parameters_sha256, model.artefact_sha256, model.metrics,
-       model.is_passed, model.refusal, model.run_id, model.page_key, model.verdict_id,
+       model.is_passed, model.refusal, model.feature_service, model.run_id, model.page_key, model.verdict_id,
        model.model_id IN (SELECT serving.model_id FROM serving) AS is_serving,
        (SELECT max(promotion.promoted_at) FROM score.promotion WHERE promotion.model_id = model.model_id) AS promoted_at
 FROM score.model AS model

@@ -4,7 +4,7 @@
 SELECT
     m.model_id, m.county_fips, m.as_of_date, m.trained_at, m.method, m.seed, m.sale_count, m.window_from_date, m.window_to_date,
     m.snapshot_ids, m.code_version, m.parameters_sha256, m.artefact_sha256, m.object_key, m.card_key, m.page_key, m.metrics, m.verdict_id,
-    m.is_passed, m.refusal, m.run_id
+    m.is_passed, m.refusal, m.run_id, m.feature_service
 FROM score.model AS m
 JOIN score.promotion AS p ON p.tenant_id = m.tenant_id AND p.model_id = m.model_id
 WHERE

@@ -13,6 +13,9 @@ SELECT json_build_array(
   (SELECT json_build_array(count(*), extract(epoch FROM max(measured_at))) FROM score.drift),
   (SELECT count(*) FROM score.ratio_study),
   (SELECT json_build_array(count(*), extract(epoch FROM max(decided_at))) FROM score.sale_decision),
+  (SELECT json_build_array(count(*), extract(epoch FROM max(materialized_at))) FROM features.materialization),
+  (SELECT json_build_array(count(*), extract(epoch FROM max(profiled_at))) FROM features.profile),
+  (SELECT json_build_array(count(*), extract(epoch FROM max(audited_at))) FROM features.parity),
   (SELECT string_agg(layer_id || '.' || xmin::text, ',' ORDER BY layer_id) FROM reference.hazard_layer),
   (SELECT json_build_array(count(*), extract(epoch FROM max(landed_at))) FROM reference.layer_landing)
 )::text AS state

@@ -14,6 +14,16 @@ def tenant_param() -> dict[str, Param]:
     return {"tenant": Param(choices[0], type="string", enum=choices, title="Tenant", description="Whose data this run works on.")}
 
 
+def backfill_params() -> dict[str, Param]:
+    """The form of a run that puts all features online; without a tenant it works on every one."""
+    about = "Whose data this run works on; empty takes every tenant."
+    exit_ = "Why features that changed beyond what the gate lets through are right as they are; empty leaves the gate as it is."
+    return {
+        "tenant": Param(None, type=["null", "string"], enum=[None, *sorted(tenants())], title="Tenant", description=about),
+        "accepted_because": Param(None, type=["null", "string"], title="Accepted because", description=exit_),
+    }
+
+
 def landing_params() -> dict[str, Param]:
     """The form of a run that lands a file: tenant, source, file and vintage."""
     choices = declared_names("record")
@@ -59,6 +69,24 @@ def layer_params() -> dict[str, Param]:
             title="Bounds",
             pattern=r"^(-?\d+(\.\d+)?,){3}-?\d+(\.\d+)?$",
             description="For a service: west,south,east,north in degrees, such as -88.0,42.9,-87.8,43.1.",
+        ),
+    }
+
+
+def series_params() -> dict[str, Param]:
+    """The form of a run that loads a public market series."""
+    choices = declared_names("market_series")
+    return {
+        "source": Param(choices[0], type="string", enum=choices, title="Series", description="Which declared series the file is."),
+        "file": Param(
+            None, type=["null", "string"], title="File", description="Name in the reference landing folder; empty takes the newest."
+        ),
+        "vintage_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Vintage",
+            description="The day the file stands for; empty takes the source's own, or the newest period in the file.",
         ),
     }
 

@@ -1,4 +1,4 @@
-"""The flows that belong to no tenant: public layers, and what is not kept for ever."""
+"""The flows that belong to no tenant: public layers and series, and what is not kept for ever."""
 
 from __future__ import annotations
 
@@ -27,6 +27,21 @@ def load_layer() -> dict[str, int | str]:
     except ServiceUnavailable as absence:
         # Not a refusal: the service may answer later, and what is loaded stays current until then.
         raise RuntimeError(f"{params['source']}: {absence}") from None
+
+
+@task(task_id="load")
+def load_series() -> dict[str, int | str]:
+    """Load the market series that the form names."""
+    from estate.errors import LandingRefused
+    from estate.features.series_landing import load
+
+    context: Any = get_current_context()
+    params = context["params"]
+    vintage = date.fromisoformat(params["vintage_date"]) if params["vintage_date"] else None
+    try:
+        return load(params["source"], params["file"], vintage, run_name(context))
+    except LandingRefused as refusal:
+        raise AirflowFailException(f"{params['source']}: {refusal}") from None
 
 
 def audit_retention() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from estate.settings import tenants
 
 if TYPE_CHECKING:
     from estate.batch import Batch
+    from estate.gate import Verdict
+
+LOG = logging.getLogger(__name__)
 
 # Passing faults (a server that restarts) are tried again; a refusal never is.
 DEFAULT_ARGS = {
@@ -62,3 +66,11 @@ def batch_at_work(landed: dict[str, str] | None) -> Batch:
         return batch_of(tenants()[named["tenant"]], named["batch_id"], run_name(context))
     except BatchRefused as refusal:
         raise AirflowFailException(str(refusal)) from None
+
+
+def log_failures(verdicts: list[Verdict]) -> None:
+    """Log what a gate found, a line a failure."""
+    for verdict in verdicts:
+        for failure in verdict.failures:
+            level = logging.ERROR if failure.outcome == "refused" else logging.WARNING
+            LOG.log(level, "%s %s: %s of %s: %s", verdict.table_name, failure.outcome, failure, f"{verdict.rows_in:,}", failure.reason)

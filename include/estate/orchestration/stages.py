@@ -1,8 +1,7 @@
-"""The five stages as tasks: build, gate and publish of each, in one run or in a chain of runs."""
+"""The stages as tasks, and the market of the features, which has their shape: build, gate and publish, in one run or in a chain."""
 
 from __future__ import annotations
 
-import logging
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,11 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from estate.contracts import STAGES, published_by
 from estate.orchestration.models import trained_first
-from estate.orchestration.run import asset, assets, batch_at_work, run_name
+from estate.orchestration.run import asset, assets, batch_at_work, log_failures, run_name
 from estate.settings import tenants
 
 if TYPE_CHECKING:
     from estate.batch import Batch
-    from estate.gate import Verdict
-
-LOG = logging.getLogger(__name__)
 
 
 @task(task_id="land")
@@ -68,7 +64,7 @@ def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
         except BatchRefused as error:
             verdicts, refusal = error.verdicts, error
         emit_dataset_lineage(inputs=lineage.judged(batch.tenant.slug, verdicts))
-        _log_failures(verdicts)
+        log_failures(verdicts)
         if refusal is not None:
             raise AirflowFailException(str(refusal))
         return {verdict.table_name: f"{verdict.rows_in} rows, {len(verdict.rejected)} quarantined" for verdict in verdicts}
@@ -102,13 +98,6 @@ def stage(name: str, landed: Any = None, *, announce: bool = True) -> Any:
             modelled >> built
 
     return tasks(landed)
-
-
-def _log_failures(verdicts: list[Verdict]) -> None:
-    for verdict in verdicts:
-        for failure in verdict.failures:
-            level = logging.ERROR if failure.outcome == "refused" else logging.WARNING
-            LOG.log(level, "%s %s: %s of %s: %s", verdict.table_name, failure.outcome, failure, f"{verdict.rows_in:,}", failure.reason)
 
 
 def _announce(batch: Batch, stage_name: str | None) -> None:
