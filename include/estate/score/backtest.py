@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,7 +21,7 @@ from estate.score import registry
 from estate.score.model_page import render
 from estate.score.ratio_strata import strata
 from estate.score.stated import document, stated
-from estate.score.training import STUDY, Recipe, county_sales, markets, overall, recipe_or_ours, sales_sha256
+from estate.score.training import STUDY, Recipe, as_known, county_sales, markets, overall, recipe_or_ours, sales_sha256
 from estate.settings import Tenant, settings
 from estate.verdicts import page_address, put_docs, put_page, refusal_of, verdict_frame
 from estate.warehouse import Warehouse, frame_sha256
@@ -56,14 +57,15 @@ def backtest_model(tenant: Tenant, county_fips: str, run_id: str, recipe: Recipe
 
     From the day after the newest sale backwards: each cut-off values the latest tenth of the sales before it with a model of
     the rest, and the next cut-off is the first day of that tenth. So no sale is valued twice, and none by a model that saw
-    it or a later one. The same inputs again change nothing. Raises ModelRefused when not even one cut-off has enough sales.
+    it or a later one, or that knew of a property what was published after its cut-off (`as_known`). The same inputs again
+    change nothing. Raises ModelRefused when not even one cut-off has enough sales.
     """
     day = markets(tenant).get(county_fips)
     if day is None:
         raise ModelRefused(f"{tenant.slug} has no sales in county {county_fips}. Land a source that has some, or name another county")
     with Warehouse(tenant) as warehouse, warehouse.one_at_a_time(f"backtest/{county_fips}"):
         sales = county_sales(warehouse, county_fips, day)
-        held, origins = rolled(recipe_or_ours(recipe), sales, day)
+        held, origins = rolled(recipe_or_ours(recipe), sales, day, lambda before, origin: as_known(warehouse, before, origin))
         study = pd.concat([strata(held), origins], ignore_index=True)
         inputs = f"{sales_sha256(sales)}/{content_sha256(document())}/{settings().code_version}"
         backtest_id = f"backtest-{county_fips}-{content_sha256(inputs.encode())[:12]}"
@@ -73,10 +75,13 @@ def backtest_model(tenant: Tenant, county_fips: str, run_id: str, recipe: Recipe
     return done
 
 
-def rolled(recipe: Recipe, sales: pd.DataFrame, day: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+def rolled(
+    recipe: Recipe, sales: pd.DataFrame, day: date, known_on: Callable[[pd.DataFrame, date], pd.DataFrame] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The sales valued at all origins, and one row of the study per origin (stratum_kind ``origin``, stratum its as-of date).
 
-    `sales` are those before `day`. Goes back until the origins are done or the sales before one are too few; ModelRefused
+    `sales` are those before `day`, with what was known then; `known_on` gives some of them with what was known on an earlier origin, None
+    says that it was the same. Goes back until the origins are done or the sales before one are too few; ModelRefused
     where the sales of the first cannot be tried.
     """
     held: list[pd.DataFrame] = []
@@ -86,6 +91,8 @@ def rolled(recipe: Recipe, sales: pd.DataFrame, day: date) -> tuple[pd.DataFrame
         known = sales[sold_on < pd.Timestamp(day)].reset_index(drop=True)
         if held and len(known) < p.MODEL_SALES_MINIMUM:
             break
+        if held and known_on is not None:
+            known = known_on(known, day)
         try:
             tried = recipe.backtest(known, day)
             if tried.empty:

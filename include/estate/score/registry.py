@@ -54,6 +54,7 @@ class ModelRow:
     is_passed: bool
     refusal: str | None
     run_id: str
+    feature_service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

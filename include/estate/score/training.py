@@ -19,10 +19,12 @@ from estate.arrow import frame_to_arrow
 from estate.batch import Batch, content_sha256
 from estate.contracts import contract
 from estate.errors import ModelRefused
+from estate.features import offline
+from estate.features.definitions import SERVICES
 from estate.gate import judge
+from estate.score import market, registry
 from estate.score import parameters as p
-from estate.score import registry
-from estate.score.market import in_county, sales_before
+from estate.score.market import in_county
 from estate.score.model_page import render
 from estate.score.ratio_strata import strata
 from estate.score.registry import Artefact, ModelRow
@@ -33,6 +35,7 @@ from estate.warehouse import Warehouse, frame_sha256
 
 LOG = logging.getLogger(__name__)
 STUDY = "score.ratio_study"
+FEATURES = SERVICES["valuation_v1"]
 
 
 class TrainedModel(Protocol):
@@ -122,6 +125,33 @@ def train_model(tenant: Tenant, county_fips: str, as_of_date: date, run_id: str,
         trained = _trained(warehouse, county_fips, as_of_date, run_id, recipe)
     _log(tenant, trained)
     return trained
+
+
+def sales_before(warehouse: Warehouse, day: date) -> pd.DataFrame:
+    """The tenant's valid sales before `day`, as `estate.score.market` has them, with what was sold as it was known on that day."""
+    sales = market.sales_before(warehouse, day)
+    return sales if sales.empty else as_known(warehouse, sales, day)
+
+
+def as_known(warehouse: Warehouse, sales: pd.DataFrame, day: date) -> pd.DataFrame:
+    """`sales` with what was sold taken from the feature service, as the platform knew it by the end of `day` (UTC).
+
+    A property's features are those of the version that held then, as of its publication, so that no time to live has passed; nothing
+    published later is seen. Of a property that was published only later, as an old sale landed now, they are those of its current version:
+    else no model could be trained of the past. Of one that had vanished by then, nothing is known. Which sales there are, and which of
+    them are valid, is what is known now.
+    """
+    sold = warehouse.frame("score_known_at", keys=sales[["property_id"]].drop_duplicates(), as_of_date=day)
+    known_at = pd.to_datetime(sales["property_id"].map(sold.set_index("property_id")["known_at"]), utc=True, format="ISO8601")
+    entities = pd.DataFrame({"property_id": sales["property_id"], "event_at": known_at})
+    known = offline.as_of(warehouse, FEATURES, entities)
+    return sales.assign(**{name: _typed(known[name], sales[name]) for name in FEATURES.names})
+
+
+def _typed(known: pd.Series, read: pd.Series) -> pd.Series:
+    """`known` in the type of what was read of all sales, whatever the valid ones among them leave unknown."""
+    # A version of then may leave open what every version of now says.
+    return known if known.hasnans and pd.api.types.is_integer_dtype(read.dtype) else known.astype(read.dtype)
 
 
 def county_sales(warehouse: Warehouse, county_fips: str, day: date) -> pd.DataFrame:
@@ -255,6 +285,7 @@ def _made(warehouse: Warehouse, sales: pd.DataFrame, recipe: Recipe, what: dict[
         verdict_id=verdict.verdict_id,
         is_passed=verdict.is_passed,
         refusal=None if verdict.is_passed else refusal_of(tenant, verdict),
+        feature_service=f"{FEATURES.name}@{FEATURES.version}",
     )
     former = registry.serving(warehouse, row.county_fips, day)
     card = card_of(tenant, row) | {
@@ -296,6 +327,7 @@ def card_of(tenant: Tenant, row: ModelRow) -> dict[str, Any]:
         "verdict_id": str(row.verdict_id),
         "is_passed": row.is_passed,
         "refusal": row.refusal,
+        "feature_service": row.feature_service,
         "run_id": row.run_id,
         "intended_use": f"Market value of residential property in county {row.county_fips} on days from {row.as_of_date} on.",
         "not_for": "Other counties, earlier days, property unlike what was sold, or the price that one buyer will pay.",
