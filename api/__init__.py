@@ -16,6 +16,7 @@ from api import (
     data_docs,
     document,
     edge,
+    feature_definitions,
     features,
     hazard_layers,
     hazards,
@@ -68,6 +69,7 @@ RESOURCES: tuple[Resource, ...] = (
     quarantine.quarantine,
     lineage.lineage,
     models.models,
+    feature_definitions.feature_definitions,
     me.me,
     audit_log.audit_log,
 )

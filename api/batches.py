@@ -19,7 +19,7 @@ from api.representations import json_response, picked
 from api.resource import Resource
 from api.schemas import Answer, columns, part
 from api.services import services
-from estate.contracts import STAGES
+from estate.contracts import FLOWS, STAGES
 
 batches = Resource("batches", __name__, "/api/v1/batches", "Landed files on their way through the stages.")
 
@@ -43,7 +43,8 @@ _STATE: dict[str, Any] = {
         State,
         Field(
             description="landed: no gate has judged it yet; in progress: one has, and the last stage has not published; refused: the "
-            "latest verdict on one of its tables is a refusal, and no later stage ran; published: the last stage has published it"
+            "latest verdict on one of its tables is a refusal, and no later stage ran; published: the last stage, provenance, has "
+            "published it, whether its features are computed yet or not"
         ),
     ),
     "stage": (str | None, Field(description="stage that it reached, or by which it was refused; null before any")),
@@ -83,7 +84,7 @@ _Landing = part(
 _Stage = part(
     "BatchStage",
     "What one stage did with the batch.",
-    stage=(str, Field(description="ingest, normalize, hazard, score or provenance")),
+    stage=(str, Field(description="ingest, normalize, hazard, score or provenance; or features, which are computed after these")),
     verdicts=(list[GateVerdict], Field(description="the latest verdict on each of its tables")),  # type: ignore[valid-type]
     publications=(list[_Published], Field(description="what it published, the newest first")),  # type: ignore[valid-type]
 )
@@ -156,8 +157,8 @@ def state_of(tables: Mapping[str, Mapping[str, bool | None]]) -> tuple[State, st
 
     `tables` holds of each table of the batch `is_passed` (its latest verdict; None without one) and `is_published`.
     """
-    by_stage = {stage: [said for name, said in tables.items() if name.startswith(f"{stage}.")] for stage in STAGES}
-    reached = [stage for stage in STAGES if by_stage[stage]]
+    by_stage = {stage: [said for name, said in tables.items() if name.startswith(f"{stage}.")] for stage in FLOWS}
+    reached = [stage for stage in FLOWS if by_stage[stage]]
     if not reached:
         return "landed", None
     for stage in reached:
@@ -205,7 +206,7 @@ def _stages(verdicts: list[dict[str, Any]], publications: list[dict[str, Any]]) 
             "verdicts": [verdict(row) for row in judged.get(stage, ())],
             "publications": [_publication(row) for row in published.get(stage, ())],
         }
-        for stage in STAGES
+        for stage in FLOWS
         if stage in judged or stage in published
     ]
 

@@ -22,6 +22,7 @@ from api.edge import unauthorized
 from api.problems import not_found
 from api.services import services
 from api.storage import MAX_OBJECT_BYTES, ObjectTooLarge, read
+from estate.features.definitions import PAGE
 
 data_docs = Blueprint("data_docs", __name__, url_prefix="/data-docs")
 log = logging.getLogger("api.data_docs")
@@ -66,7 +67,7 @@ def index(tenant_slug: str) -> BaseResponse:
 @data_docs.get("/<tenant_slug>/", defaults={"path": ""})
 @data_docs.get("/<tenant_slug>/<path:path>")
 def page(tenant_slug: str, path: str) -> Response:
-    """One file of the tenant's Data Docs; without a path, the index of verdicts and models."""
+    """One file of the tenant's Data Docs; without a path, the index of verdicts, models and features."""
     if path in {"", "index.html"}:  # the second is what the pages themselves link to
         return _index(tenant_slug)
     platform = services(current_app)
@@ -103,8 +104,13 @@ def _index(tenant_slug: str) -> Response:
     with platform.database.reading(tenant.tenant_id) as reading:
         verdicts = reading.rows("api_verdicts", {"row_limit": INDEX_ROWS})
         models = reading.rows("api_models", {"row_limit": INDEX_ROWS})
+        profiled = reading.row("api_feature_page", {})
     base = f"{request.script_root}/data-docs/{tenant_slug}/"
-    response = Response(render_template("data_docs_index.html", tenant=tenant, verdicts=verdicts, models=models, base=base))
+    response = Response(
+        render_template(
+            "data_docs_index.html", tenant=tenant, verdicts=verdicts, models=models, profiled=profiled, features_page=PAGE, base=base
+        )
+    )
     response.headers["Content-Security-Policy"] = policy()
     return response
 

@@ -77,8 +77,10 @@ def _known(name: str) -> Statement:
     return statement(name, query(name))
 
 
-def _named(asked: Query) -> tuple[str, Statement]:
+def _named(asked: Query | Statement) -> tuple[str, Statement]:
     """What a query is called in metrics, and its statement."""
+    if isinstance(asked, Statement):
+        return asked.name.decode(), asked
     if isinstance(asked, str):
         return asked, _known(asked)
     # Composed at run time: planned for the filters that it has, and not kept.
@@ -266,10 +268,11 @@ class Database:
                 metrics.count("connection_lost")
         raise AssertionError  # the last turn has returned or raised
 
-    def read_one(self, tenant_id: UUID, asked: Query, parameters: Mapping[str, Any]) -> bytes | None:
+    def read_one(self, tenant_id: UUID, asked: Query | Statement, parameters: Mapping[str, Any]) -> bytes | None:
         """The first column of the only row of one query, as PostgreSQL writes it; None without a row. One round trip.
 
-        The tenant's setting and the query travel together and are one transaction, which ends with them. Raises
+        The tenant's setting and the query travel together and are one transaction, which ends with them. A named Statement that was
+        composed once for good is prepared once a connection, as the named queries are. Raises
         psycopg.OperationalError (of which PoolTimeout is one) when the database is away.
         """
         name, what = _named(asked)

@@ -18,7 +18,7 @@ from api.representations import json_response, picked
 from api.resource import Resource
 from api.schemas import ANSWER_HEADERS, Answer, columns, part
 from api.services import services
-from estate.contracts import CONTRACTS, Contract
+from estate.contracts import CONTRACTS, JUDGED, Contract
 from estate.contracts.model import Kind, Made
 
 lineage = Resource("lineage", __name__, "/api/v1/lineage", "What is made from what.")
@@ -46,7 +46,7 @@ _TableLinks = part(
     "LineageTableLinks",
     "Where to look next.",
     lineage=links.link("the lineage of this table", may_be_absent=False),
-    quality=links.link("what its gate said last; null for a table that has none"),
+    quality=links.link("what its gate said of your tenant's; null for a table of which none says anything"),
     marquez=links.link("its graph in Marquez, with the runs; null without Marquez"),
 )
 Table = part(
@@ -56,7 +56,10 @@ Table = part(
     grain=(str, Field(description="what one row is")),
     kind=(
         Kind,
-        Field(description="published: judged and versioned; record: the platform's own books; reference: public, without a tenant"),
+        Field(
+            description="published: judged and versioned; record: the platform's own books; reference: public, without a tenant; view: "
+            "computed from published tables whenever it is read"
+        ),
     ),
     upstream_distance=(int | None, Field(description="steps above the table asked for; 0 for itself, null where it is not above")),
     downstream_distance=(int | None, Field(description="steps below the table asked for; 0 for itself, null where it is not below")),
@@ -165,10 +168,7 @@ def below_columns() -> Edges:
 @cache
 def above_tables() -> Edges:
     """Of each table the tables that it is made from; a table is not above itself, though columns of it may be."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for below, columns_above in above_columns().items():
-        found[_table_of(below)] |= {_table_of(above) for above in columns_above} - {_table_of(below)}
-    return {name: frozenset(above) for name, above in found.items()}
+    return {name: frozenset(promise.sources) for name, promise in CONTRACTS.items() if promise.sources}
 
 
 @cache
@@ -188,8 +188,11 @@ def reached(start: Iterable[str], edges: Edges, depth: int) -> dict[str, int]:
 
 
 def mermaid(asked: str, tables: list[Contract], edges: list[dict[str, Any]]) -> str:
-    """The tables as a Mermaid flowchart: a box is published, a round one a record, a drum public data; the one asked for is marked."""
-    shapes = {"published": '["{}"]', "record": '("{}")', "reference": '[("{}")]'}
+    """The tables as a Mermaid flowchart: a box is published, one with double sides a view, a round one a record, a drum public data.
+
+    The one asked for is marked.
+    """
+    shapes = {"published": '["{}"]', "record": '("{}")', "reference": '[("{}")]', "view": '[["{}"]]'}
     numbers = {promise.name: f"t{number}" for number, promise in enumerate(tables)}
     lines = ["flowchart LR"]
     lines += [f"  {numbers[promise.name]}{shapes[promise.kind].format(promise.name)}" for promise in tables]
@@ -207,10 +210,6 @@ def _turned(edges: Edges) -> Edges:
         for other in others:
             found[other].add(name)
     return {name: frozenset(others) for name, others in found.items()}
-
-
-def _table_of(column: str) -> str:
-    return column.rpartition(".")[0]
 
 
 def _edges(tables: list[Contract]) -> list[dict[str, Any]]:
@@ -235,7 +234,7 @@ def _table(promise: Contract, above: dict[str, int], below: dict[str, int], publ
         "published": published and _published(published),
         "links": {
             "lineage": links.path("lineage", promise.name),
-            "quality": links.path("quality", table_name=promise.name) if promise.kind == "published" else None,
+            "quality": links.path("quality", table_name=promise.name) if promise.name in JUDGED else None,
             "marquez": links.marquez_dataset(promise.name),
         },
     }

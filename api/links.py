@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -10,6 +11,8 @@ from pydantic import Field
 
 from api.edge import caller
 from api.services import services
+
+_AGAIN = re.compile(r"#[0-9]+\Z")  # no run of Airflow is called so
 
 
 def data_docs(docs_key: str | None) -> str | None:
@@ -20,8 +23,8 @@ def data_docs(docs_key: str | None) -> str | None:
 
 
 def airflow_run(run_id: str | None) -> str | None:
-    """The address of a run that is named ``<dag>/<run>``; None for what no run of Airflow did."""
-    dag, _, run = (run_id or "").partition("/")
+    """The address of a run that is named ``<dag>/<run>``, with ``#2`` where it did it again; None for what no run of Airflow did."""
+    dag, _, run = _AGAIN.sub("", run_id or "").partition("/")
     return _below(services(current_app).settings.airflow_base_url, "dags", dag, "runs", run) if dag and run else None
 
 

@@ -25,7 +25,7 @@ models = Resource("models", __name__, "/api/v1/models", "Trained models and thei
 
 MODEL = (
     "model_id", "county_fips", "as_of_date", "trained_at", "method", "seed", "sale_count", "window_from_date", "window_to_date",
-    "code_version", "parameters_sha256", "artefact_sha256", "metrics", "is_passed", "refusal", "run_id",
+    "code_version", "parameters_sha256", "artefact_sha256", "metrics", "is_passed", "refusal", "feature_service", "run_id",
 )  # fmt: skip
 PROMOTION = ("promotion_id", "promoted_at", "promoted_by", "reason", "is_rollback", "run_id")
 SNAPSHOT = ("snapshot_id", "source_name", "batch_id", "vintage_date")

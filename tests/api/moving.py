@@ -107,6 +107,18 @@ def a_layer_landing(_tenant_id: uuid.UUID) -> dict[str, Any]:
     return filled("reference.layer_landing", landing_id=uuid.uuid4())
 
 
+def a_materialization(tenant_id: uuid.UUID) -> dict[str, Any]:
+    return filled("features.materialization", tenant_id, publication_id=uuid.uuid4().int >> 80)
+
+
+def a_profile(tenant_id: uuid.UUID) -> dict[str, Any]:
+    return filled("features.profile", tenant_id, run_id=str(uuid.uuid4()))
+
+
+def a_parity(tenant_id: uuid.UUID) -> dict[str, Any]:
+    return filled("features.parity", tenant_id, run_id=str(uuid.uuid4()))
+
+
 ROWS: dict[str, Callable[[uuid.UUID], dict[str, Any]]] = {
     "provenance.publication": a_publication,
     "provenance.verdict": a_verdict,
@@ -118,6 +130,9 @@ ROWS: dict[str, Callable[[uuid.UUID], dict[str, Any]]] = {
     "score.drift": a_drift,
     "score.ratio_study": a_ratio_study,
     "score.sale_decision": a_decision,
+    "features.materialization": a_materialization,
+    "features.profile": a_profile,
+    "features.parity": a_parity,
     "reference.layer_landing": a_layer_landing,
 }
 

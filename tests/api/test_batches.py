@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from issuer import HARBORVIEW, LAKESIDE, bearer
 
 from api.batches import BatchAnswer, BatchesAnswer, state_of
+from estate.contracts import STAGES
 from estate.sql import query
 from tests.servers import Database
 
@@ -54,6 +55,10 @@ NOT = {"is_passed": False, "is_published": False}
         ({"ingest.record": DONE, "provenance.trust": DONE}, ("published", "provenance")),
         # Judged anew, and refused this time: what it published before still stands, and the latest word is a refusal.
         ({"hazard.exposure": {"is_passed": False, "is_published": True}, "provenance.trust": DONE}, ("refused", "hazard")),
+        # Features are computed from what the last stage published: on their way, or never computed, they hold no batch up.
+        ({"provenance.trust": DONE, "features.market": PASSED}, ("published", "features")),
+        ({"provenance.trust": DONE, "features.market": DONE}, ("published", "features")),
+        ({"provenance.trust": DONE, "features.market": NOT}, ("refused", "features")),
         # Published before there were verdicts in the books.
         ({"provenance.trust": {"is_passed": None, "is_published": True}}, ("published", "provenance")),
     ],
@@ -69,7 +74,7 @@ def test_batches_come_the_newest_first_each_with_how_far_it_got(get: Callable[..
     assert told == [
         (books.WAITING, "landed", None),
         (books.REFUSED, "refused", "normalize"),
-        (books.PUBLISHED, "published", "provenance"),
+        (books.PUBLISHED, "published", "features"),
     ]
     refused = answer.json["batches"][1]
     assert refused["refused_tables"] == ["normalize.property"]
@@ -118,6 +123,13 @@ def test_a_batch_says_what_was_published_what_was_refused_and_why(
     assert [(landing["outcome"], landing["airflow_run"].rpartition("/")[0]) for landing in body["landings"]] == [
         ("landed", "http://airflow.test/dags/ingest/runs")
     ]
+
+
+def test_the_features_of_a_batch_stand_after_its_stages(get: Callable[..., Any]) -> None:
+    body = get(f"/{books.PUBLISHED}").json
+    assert [stage["stage"] for stage in body["stages"]] == [*STAGES, "features"]
+    assert [verdict["table_name"] for verdict in body["stages"][-1]["verdicts"]] == ["features.market"]
+    assert {published["table_name"] for published in body["stages"][-1]["publications"]} == {"features.market"}
 
 
 @pytest.mark.parametrize("batch_id", [books.WAITING, books.PUBLISHED])

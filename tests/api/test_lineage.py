@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import books
 import pytest
@@ -14,7 +14,9 @@ from issuer import HARBORVIEW, LAKESIDE, NEWCOMER, bearer
 
 from api import lineage
 from api.lineage import LineageAnswer
-from estate.contracts import CONTRACTS
+from estate.contracts import CONTRACTS, JUDGED
+from estate.contracts.model import Kind
+from estate.gate import SUITES
 from tests.servers import Database
 
 pytestmark = pytest.mark.servers
@@ -100,6 +102,20 @@ def test_beside_each_table_stands_what_was_published_last_for_the_tenant(get: Ca
     assert published["links"]["batch"] == f"/api/v1/batches/{books.REFUSED}"
     assert found["normalize.property"]["published"]["published_at"] == "2026-03-10T00:00:00Z"
     assert {table["published"] for table in tables(get("/normalize.property", tenant=NEWCOMER)).values()} == {None}
+
+
+def test_a_table_that_is_judged_for_a_tenant_links_its_verdicts(get: Callable[..., Any]) -> None:
+    judged = {f"{path.parent.name}.{path.stem}" for path in SUITES.rglob("*.json")}
+    mine = {name for name in judged if CONTRACTS[name].kind != "reference"}
+    assert mine == JUDGED
+    for table in CONTRACTS:
+        link = tables(get(f"/{table}"))[table]["links"]["quality"]
+        assert link == (f"/api/v1/quality?table_name={table}" if table in mine else None)
+
+
+def test_every_kind_of_table_is_described() -> None:
+    said = lineage.Table.model_fields["kind"].description or ""
+    assert [kind for kind in get_args(Kind) if f"{kind}: " not in said] == []
 
 
 @pytest.mark.parametrize("table", CONTRACTS)

@@ -54,6 +54,11 @@ def test_models_come_the_newest_first_those_refused_included(get: Callable[..., 
     assert refused["links"]["data_docs"] == f"http://127.0.0.1:18000/data-docs/lakeside/models/{books.REFUSED_MODEL}.html"
 
 
+def test_a_model_names_the_feature_service_that_it_was_trained_from(get: Callable[..., Any]) -> None:
+    assert [model["feature_service"] for model in get().json["models"]] == [None, world.TRAINED_FROM]
+    assert get(f"/{world.MODEL}").json["model"]["feature_service"] == world.TRAINED_FROM
+
+
 def test_models_are_found_by_county_and_by_whether_they_serve(get: Callable[..., Any]) -> None:
     assert ids(get(is_serving="true")) == [world.MODEL]
     assert ids(get(is_serving="false")) == [books.REFUSED_MODEL]

@@ -23,7 +23,7 @@ from api import model_store as stored_models
 from api.model_store import model_store
 from api.valuations import DescribedValuation
 from estate import landing
-from estate.contracts import CONTRACTS
+from estate.contracts import TABLES
 from estate.score.registry import ModelRow
 from estate.settings import ROOT, Settings
 from tests.score import market
@@ -175,7 +175,7 @@ def test_a_valuation_writes_nothing(post: Callable[..., Any], database: Database
     def rows() -> list[Any]:
         with psycopg.connect(database.superuser_url) as connection:
             count = sql.SQL("SELECT count(*) FROM {}")
-            return [connection.execute(count.format(sql.Identifier(*table.split(".")))).fetchone() for table in CONTRACTS]
+            return [connection.execute(count.format(sql.Identifier(*table.split(".")))).fetchone() for table in TABLES]
 
     before = rows()
     assert post().status_code == 200

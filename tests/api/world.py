@@ -13,6 +13,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from estate.contracts import CONTRACTS
+from estate.contracts.features import MARKET_FEATURES
 from estate.contracts.score import ADJUSTMENTS
 from estate.contracts.score_explanation import CONTRIBUTIONS
 from estate.gate import Failure
@@ -29,6 +30,8 @@ RAW_ROWS = [
 SHA256 = hashlib.sha256(b"roll").hexdigest()
 FLOOD_LAYER = 1
 MODEL = "19169-2026-01-01-abcdefabcdef"
+TRAINED_FROM = "valuation_v1@0123456789ab"
+PROFILED = "features_materialize/manual__"
 TABLES = tuple(promise.name for promise in CONTRACTS.values() if promise.kind == "published")
 EXPOSED = {"flood_zone": "AE", "is_in_sfha": True, "flood_score": 0.4, "composite_low": 0.2, "composite_high": 0.9}
 AT_RISK = {"risk_score_low": 20, "risk_score_high": 90, "risk_class": "undetermined", "unknown_hazard_count": 3}
@@ -107,6 +110,7 @@ def _books(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
     for table in TABLES:
         _ledger(connection, tenant_id, table)
     _kept_back(connection, tenant_id)
+    _features(connection, tenant_id)
 
 
 def _ledger(connection: psycopg.Connection[Any], tenant_id: uuid.UUID, table: str) -> None:
@@ -137,6 +141,36 @@ def _kept_back(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> Non
         expectation="expect_column_values_to_be_between", field_name="year_built", reason="Nothing older stands.",
         run_id="ingest/manual__1", quarantined_at=FIRST,
     )  # fmt: skip
+
+
+def _features(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
+    """Two months of the market of the world's county, the first of them revised; and two runs' books over one feature."""
+    market = {"tenant_id": tenant_id, "county_fips": "19169", "origins": [""] * len(MARKET_FEATURES)}
+    december = {**market, "month_date": date(2025, 12, 1), "observed_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    january = {**market, "month_date": date(2026, 1, 1), "observed_at": datetime(2026, 2, 1, tzinfo=UTC), "median_rent_usd": 1210.5}
+    january["origins"] = ["some_rents" if column.name == "median_rent_usd" else "" for column in MARKET_FEATURES]
+    put(connection, "features.market", **december, **_version("features.market"), median_rent_usd=1190, superseded_at=SECOND)
+    put(connection, "features.market", **december, **_version("features.market", SECOND), median_rent_usd=1200)
+    put(connection, "features.market", **january, **_version("features.market", SECOND))
+    always = {"tenant_id": tenant_id, "view_name": "property_physical", "feature_name": "year_built"}
+    for run_id, at, nulls, before in (
+        ("1", FIRST, 0, {}),
+        ("2", SECOND, 1, {"previous_null_rate": 0.0, "previous_run_id": PROFILED + "1"}),
+    ):
+        put(
+            connection, "features.profile", **always, run_id=PROFILED + run_id, entity_count=3, null_count=nulls, null_rate=nulls / 3,
+            stale_rate=0.5, oldest_observed_at=FIRST, newest_observed_at=at, low=1950, median=1955.5, high=1961,
+            bins=Jsonb({"edges": [1950, 1961], "counts": [3 - nulls]}), psi=0.125 * nulls, js_divergence=0.0625 * nulls,
+            profiled_at=at, **before,
+        )  # fmt: skip
+        put(
+            connection, "features.parity", **always, run_id=f"features_audit/manual__{run_id}", compared_count=3, mismatch_count=nulls,
+            example=f"of {tenant_id}" if nulls else None, as_of_at=at, audited_at=at,
+        )  # fmt: skip
+        put(
+            connection, "features.materialization", tenant_id=tenant_id, publication_id=publication("normalize.property", at),
+            table_name="normalize.property", entity_count=3, run_id=PROFILED + run_id, materialized_at=at,
+        )  # fmt: skip
 
 
 def publication(table: str, at: datetime) -> int:
@@ -289,4 +323,5 @@ def _model(connection: psycopg.Connection[Any], tenant_id: uuid.UUID) -> None:
         snapshot_ids=[1], code_version="0.1.0", parameters_sha256="b" * 64, artefact_sha256="c" * 64, object_key="model.zip",
         card_key="card.json", page_key=f"models/{MODEL}.html", metrics=Jsonb({}),
         verdict_id=named(tenant_id, "verdict of the study"), is_passed=True, run_id="model_training/manual__1",
+        feature_service=TRAINED_FROM,
     )  # fmt: skip

@@ -27,7 +27,7 @@ from werkzeug.test import TestResponse
 from api import create_app
 from estate import access
 from estate import settings as configuration
-from estate.contracts import CONTRACTS
+from estate.contracts import CONTRACTS, TABLES
 from estate.settings import Settings, Tenant
 from tests.score import market
 from tests.servers import Database, Servers
@@ -41,7 +41,7 @@ ONLY_LAKESIDE_BATCH = "county_roll-5a5a5a5a5a5a"
 ONLY_LAKESIDE_ZIP = "60606"
 FOREIGN_PRICE = "777123.25"  # an assessed value of Lakeside's first property
 ROLES = ("viewer", "analyst", "admin")
-TENANT_TABLES = [name for name, promise in CONTRACTS.items() if promise.kind != "reference"]
+TENANT_TABLES = [name for name, promise in TABLES.items() if promise.kind != "reference"]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # Free texts of people and files; keys that join tables stay as they are.
 _MARKED = {
@@ -55,6 +55,7 @@ _MARKED = {
     "score.promotion": ("reason", "promoted_by"),
     "score.model": ("run_id",),
     "score.counterfactual": ("assumption",),
+    "features.parity": ("example",),
 }
 
 
@@ -99,7 +100,7 @@ class Ground:
 
     def counts(self) -> dict[str, int]:
         """How many rows each table has."""
-        parts = [sql.SQL("SELECT {}, count(*) FROM {}").format(sql.Literal(name), table(name)) for name in CONTRACTS]
+        parts = [sql.SQL("SELECT {}, count(*) FROM {}").format(sql.Literal(name), table(name)) for name in TABLES]
         return dict(self.rows(sql.SQL(" UNION ALL ").join(parts)))
 
     def refusals(self) -> int:
@@ -130,7 +131,7 @@ def made(servers: Servers, api_settings: Callable[..., Settings], make_token: Ca
         settings = configuration.settings()
         kept = ("api_database_url", "redis_url", "s3_endpoint_url", "s3_bucket", "s3_access_key_id", "s3_secret_access_key")
         app = create_app(api_settings(**{name: getattr(settings, name) for name in kept}), TENANTS)
-        store = redis.Redis.from_url(settings.redis_url)
+        store = servers.redis_client(settings.redis_url)
         store.flushdb()
         ground = Ground(app, database, settings, make_token, store, servers)
         ground.secrets = _secrets(ground)

@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import redis
 from flask import Flask
 from issuer import HARBORVIEW, LAKESIDE, NOWHERE, bearer
 
@@ -53,7 +52,7 @@ def monitored(ground: Ground, commands: list[str]) -> Iterator[None]:
     ready = threading.Event()
 
     def listen() -> None:
-        with redis.Redis.from_url(ground.settings.redis_url) as store, store.monitor() as monitor:
+        with ground.servers.redis_client(ground.settings.redis_url) as store, store.monitor() as monitor:
             ready.set()
             for said in monitor.listen():
                 if marker in said["command"]:
