@@ -42,6 +42,23 @@ class Airflow:
             raise RuntimeError(f"Airflow did not start {dag}: {answer.text}")
         return str(answer.json()["dag_run_id"])
 
+    def started_by(self, dag: str, partition: str, since: str) -> str | None:
+        """The run of `dag` that an asset event in `partition` has started; None before there is one.
+
+        A partition is <tenant>|<batch>, and comes again when the same file does: only runs from `since` on count, as Airflow writes a time.
+        """
+        asked = {"run_type": "asset_triggered", "run_after_gte": since, "partition_key_prefix_pattern": partition, "order_by": "run_after"}
+        found = self._get(f"dags/{dag}/dagRuns", **asked)["dag_runs"]
+        return next((str(run["dag_run_id"]) for run in found if run["partition_key"] == partition), None)
+
+    def began(self, dag: str, run: str) -> str:
+        """When a run began, as Airflow writes it; empty before it has."""
+        return self._get(f"dags/{dag}/dagRuns/{quote(run)}")["start_date"] or ""
+
+    def result(self, dag: str, run: str, task: str) -> Any:
+        """What a task of a run returned. Raises requests.HTTPError when it returned nothing."""
+        return self._get(f"dags/{dag}/dagRuns/{quote(run)}/taskInstances/{task}/xcomEntries/return_value", stringify="false")["value"]
+
     def state(self, dag: str, run: str) -> str:
         """The state of a run: queued, running, success or failed."""
         return str(self._get(f"dags/{dag}/dagRuns/{quote(run)}")["state"])

@@ -19,15 +19,21 @@ from local.progress import Progress
 from local.tenants import tenants
 
 _STEP_SECONDS = 1800
+_START_SECONDS = 60  # an asset event starts its run within seconds; where nothing else of a step is at work, nothing will
 
 
 @dataclass
 class Started:
-    """A run that was triggered, and what is known of it by now."""
+    """A run that was triggered, or is awaited, and what is known of it by now.
+
+    An awaited run has no `run_id` until it is there; `partition` and `since` tell which it will be.
+    """
 
     plan: Run
     run_id: str
-    ledger_before: int
+    ledger_before: int = 0
+    partition: str = ""
+    since: str = ""
     state: str = "queued"
     tasks: dict[str, str] = field(default_factory=dict)
 
@@ -35,6 +41,16 @@ class Started:
     def name(self) -> str:
         """How the platform's books call it."""
         return f"{self.plan.dag}/{self.run_id}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more becomes of it; an awaited run that nothing has started is `missing`."""
+        return self.state == "missing" or is_finished(self.state)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is there and not over."""
+        return bool(self.run_id) and not self.is_over
 
 
 def demonstrate(machine: Layout, data: Path | None) -> int:
@@ -59,7 +75,7 @@ def demonstrate(machine: Layout, data: Path | None) -> int:
     done: list[Started] = []
     for step in plan:
         progress.console.rule(f"[bold]{step.title}", align="left", style="dim")
-        runs = [_trigger(machine, airflow, run) for run in step.runs]
+        runs = [started for run in step.runs for started in _start(machine, airflow, run, done)]
         _watch(airflow, runs, progress)
         problems += [problem for run in runs if (problem := _judge(machine, airflow, run, progress))]
         done += runs
@@ -77,29 +93,53 @@ def _both(first: Callable[[], Layout], second: Callable[[], None]) -> Layout:
     return results[0]
 
 
-def _trigger(machine: Layout, airflow: Airflow, run: Run) -> Started:
-    before = books.ledger(machine, tenants()[run.tenant]) if run.tenant else 0
-    return Started(run, airflow.trigger(run.dag, run.conf), before)
+def _start(machine: Layout, airflow: Airflow, run: Run, done: list[Started]) -> list[Started]:
+    """Trigger `run`; an awaited one stands for those that the batches published by `done` start by themselves."""
+    if not run.awaited:
+        before = books.ledger(machine, tenants()[run.tenant]) if run.tenant else 0
+        return [Started(run, airflow.trigger(run.dag, run.conf), before)]
+    awaited = []
+    for former in (former for former in done if former.plan.tenant and former.plan.file and former.state == "success"):
+        landed = airflow.result(former.plan.dag, former.run_id, "land")
+        partition = f"{landed['tenant']}|{landed['batch_id']}"
+        awaited.append(
+            Started(run.after(former.plan), "", partition=partition, since=airflow.began(former.plan.dag, former.run_id), state="awaited")
+        )
+    return awaited
 
 
 def _watch(airflow: Airflow, runs: list[Started], progress: Progress) -> None:
     """Follow `runs` until all have ended: a table on a terminal, and a line whenever a stage or a run is done."""
     deadline = time.monotonic() + _STEP_SECONDS
+    at_work = time.monotonic()
     with Live(console=progress.console, refresh_per_second=5, transient=True) as live:
-        while not all(is_finished(run.state) for run in runs):
+        while not all(run.is_over for run in runs):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"runs took longer than {_STEP_SECONDS} s: {', '.join(run.name for run in runs)}")
-            for run in (run for run in runs if not is_finished(run.state)):
-                before = _stages(run.tasks)
-                # The state first: a run that has ended by now has all its tasks' last states.
-                run.state = airflow.state(run.plan.dag, run.run_id)
-                run.tasks = airflow.tasks(run.plan.dag, run.run_id)
-                for stage in _stages(run.tasks):
-                    if stage not in before:
-                        progress.line(f"{run.plan.title}: {stage} {'published' if '.' in _last(run.tasks, stage) else 'done'}")
+            if any(run.is_at_work for run in runs):
+                at_work = time.monotonic()
+            for run in (run for run in runs if not run.is_over):
+                _look(airflow, run, progress)
+                if not run.run_id and time.monotonic() - at_work > _START_SECONDS:
+                    run.state = "missing"
             if progress.console.is_terminal:
                 live.update(_table(runs, progress))
             time.sleep(0.3)
+
+
+def _look(airflow: Airflow, run: Started, progress: Progress) -> None:
+    """See how far a run is by now, and say which of its stages are done since."""
+    if not run.run_id:
+        run.run_id = airflow.started_by(run.plan.dag, run.partition, run.since) or ""
+        if not run.run_id:
+            return
+    before = _stages(run.tasks)
+    # The state first: a run that has ended by now has all its tasks' last states.
+    run.state = airflow.state(run.plan.dag, run.run_id)
+    run.tasks = airflow.tasks(run.plan.dag, run.run_id)
+    for stage in _stages(run.tasks):
+        if stage not in before:
+            progress.line(f"{run.plan.title}: {stage} {'published' if '.' in _last(run.tasks, stage) else 'done'}")
 
 
 def _stages(tasks: dict[str, str]) -> list[str]:
@@ -123,6 +163,8 @@ def _table(runs: list[Started], progress: Progress) -> Table:
 
 def _judge(machine: Layout, airflow: Airflow, run: Started, progress: Progress) -> str:
     """Compare what came of a run with what was to come; returns what is wrong, empty if nothing is."""
+    if run.state == "missing":
+        return f"{run.plan.title}: nothing started it within {_START_SECONDS} s"
     failed = [task for task, state in run.tasks.items() if state == "failed"]
     for task in failed:
         reason = airflow.failure(run.plan.dag, run.run_id, task)

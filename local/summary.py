@@ -10,9 +10,10 @@ import requests
 from rich.markup import escape
 from rich.table import Table
 
-from estate.contracts import STAGES
+from estate.contracts import CONTRACTS, FLOWS
+from estate.features.definitions import PAGE
 from estate.settings import Tenant
-from local import books, issuer
+from local import books, feature_summary, issuer
 from local.environment import AIRFLOW_USERS
 from local.layout import Layout
 from local.progress import Progress
@@ -37,6 +38,7 @@ def show(machine: Layout, progress: Progress, run_ids: Sequence[str]) -> list[st
         progress.console.print(_stages(tables))
         for line in _values(books.read(machine, tenant, "summary_values")):
             progress.console.print(line, soft_wrap=True, markup=False)
+        problems += feature_summary.show(machine, progress, tenant, run_ids)
         found = books.read(machine, tenant, "summary_example")
         if found and example is None:
             example = tenant, str(found[0]["property_id"])
@@ -60,6 +62,8 @@ def _stages(rows: list[dict[str, Any]]) -> Table:
     """Per table: rows judged, published, unchanged, kept back; gates passed and refused. Several runs of one table are summed."""
     sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for row in rows:
+        if CONTRACTS[row["table_name"]].kind != "published":  # feature views are judged, and published by no stage
+            continue
         own = sums[row["table_name"]]
         own["rows_in"] += row["rows_in"]
         own["quarantined"] += row["rows_quarantined"]
@@ -73,7 +77,7 @@ def _stages(rows: list[dict[str, Any]]) -> Table:
     table = Table("stage", "table", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for title in ("rows in", "published", "unchanged", "quarantined", "gates passed", "gates refused"):
         table.add_column(title, justify="right")
-    for stage in STAGES:
+    for stage in FLOWS:
         for name in sorted(name for name in sums if name.startswith(f"{stage}.")):
             cells = [_number(sums[name][column]) for column in columns]
             cells[-1] = f"[red]{cells[-1]}[/red]" if sums[name]["refused"] else cells[-1]
@@ -90,16 +94,22 @@ def _values(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _property(machine: Layout, progress: Progress, tenant: Tenant, property_id: str) -> list[str]:
-    """Ask the API for one property, its value and its provenance, and print what it says."""
+    """Ask the API for one property, its value, its provenance and its features, and print what it says."""
     address = f"{machine.url('api')}/api/v1/properties/{property_id}"
     headers = {"Authorization": f"Bearer {issuer.token(machine, tenant.tenant_id, 'local:demo', ('analyst',))}"}
-    answers = [requests.get(address + below, headers=headers, timeout=30) for below in ("", "/valuation", "/provenance")]
+    answers = [requests.get(address + below, headers=headers, timeout=30) for below in ("", "/valuation", "/provenance", "/features")]
     if wrong := [f"{answer.url} answered {answer.status_code}: {answer.text[:300]}" for answer in answers if not answer.ok]:
         return wrong
-    whole, valuation, provenance = (answer.json() for answer in answers)
+    whole, valuation, provenance, features = (answer.json() for answer in answers)
     progress.console.rule(f"[bold]one property, whole[/bold] ({property_id})", align="left", style="dim")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for title, text in (*_described(whole), *_explained(valuation), *_hazards(whole["hazards"]), *_origins(provenance["fields"])):
+    for title, text in (
+        *_described(whole),
+        *_explained(valuation),
+        *_hazards(whole["hazards"]),
+        *_features(features),
+        *_origins(provenance["fields"]),
+    ):
         table.add_row(f"[dim]{title}[/dim]", escape(text))
     progress.console.print(table)
     return []
@@ -157,6 +167,12 @@ def _hazards(hazards: dict[str, Any] | None) -> list[tuple[str, str]]:
     return lines
 
 
+def _features(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """How many features are fresh, stale and unknown: a value is never passed off as newer than it is."""
+    counts = answer["counts"]
+    return [("features", f"{counts['fresh']} fresh, {counts['stale']} older than their time to live, {counts['unknown']} unknown")]
+
+
 def _origins(fields: dict[str, Any]) -> list[tuple[str, str]]:
     lines = []
     for name in _SHOWN_FIELDS:
@@ -189,10 +205,14 @@ def _addresses(machine: Layout, progress: Progress, example: tuple[Tenant, str] 
             about = f"county {model['county_fips']}, {model['sale_count']:,} sales before {model['as_of_date']}"
             judged = "passed its ratio study" if model["is_passed"] else "refused by its ratio study"
             print_line(f"Model      {docs}/{model['page_key']}  ({about}; {judged})")
+        print_line(f"Features   {docs}/{PAGE}  (definition, freshness, null share and drift of each)")
     tenant, property_id = example or (next(iter(tenants().values())), "")
     address = f"{machine.url('api')}/api/v1/properties" + (f"/{property_id}" if property_id else "")
     print_line(f"API        {machine.url('api')}/docs  (Authorize with what `make -s token TENANT={tenant.slug} ROLE=analyst` prints)")
-    print_line(f'           curl -H "Authorization: Bearer $(make -s token TENANT={tenant.slug})" {address}')
+    command = f'curl -H "Authorization: Bearer $(make -s token TENANT={tenant.slug})" {address}'
+    print_line(f"           {command}")
+    if property_id:
+        print_line(f"           {command}/features")
     print_line("stop       make down")
 
 

@@ -11,20 +11,41 @@ from estate.ingest.declaration import sources
 from local.demo import _stages
 from local.environment import environment
 from local.layout import ANY_PORTS, ROOT, layout
-from local.plan import offer, steps
+from local.plan import Run, offer, steps
 from local.summary import _explained, _short, _values
+from local.summary import _stages as _stage_table
 from local.tenants import docs_password, tenants
 
 
 @pytest.mark.parametrize("data", [None, Path("data")])
-def test_every_run_names_a_dag_a_tenant_and_a_declared_source(data: Path | None) -> None:
+def test_every_run_names_a_dag_and_every_run_over_a_file_a_tenant_and_a_declared_source(data: Path | None) -> None:
     runs = [run for step in steps(data) for run in step.runs]
-    assert len(runs) >= 7
-    for run in runs:
-        assert (ROOT / "dags" / f"{run.dag}.py").exists()
-        assert sources()[run.source].kind == ("hazard_layer" if run.dag == "hazard_layer" else "record")
-        assert run.tenant is None if run.dag == "hazard_layer" else run.tenant in tenants()
-        assert Path(Path(run.file).name).match(sources()[run.source].file_glob)
+    assert all((ROOT / "dags" / f"{run.dag}.py").exists() for run in runs)
+    over_files = [run for run in runs if run.source and run.file]
+    assert len(over_files) >= 7
+    for run in over_files:
+        source = sources()[run.source or ""]
+        assert source.kind == (run.dag if run.dag in {"hazard_layer", "market_series"} else "record")
+        assert run.tenant in tenants() if source.kind == "record" else run.tenant is None
+        assert Path(Path(run.file or "").name).match(source.file_glob)
+
+
+@pytest.mark.parametrize("data", [None, Path("data")])
+def test_a_demonstration_ends_with_features_online_and_compared(data: Path | None) -> None:
+    *_, market, materialized, audited = [run for step in steps(data) for run in step.runs]
+    assert [run.dag for run in (market, materialized, audited)] == ["features_market", "features_materialize", "features_audit"]
+    assert [run.awaited for run in (market, materialized, audited)] == [True, True, False]
+    assert audited.conf == {}
+
+
+def test_an_awaited_run_takes_tenant_and_batch_from_the_run_that_starts_it() -> None:
+    pipeline = Run(dag="property_pipeline", tenant="lakeside", source="ames_sales", file="ames_sales.parquet")
+    follower = Run(dag="features_market", awaited=True).after(pipeline)
+    assert (follower.tenant, follower.title) == ("lakeside", "lakeside: features_market after ames_sales")
+    with pytest.raises(ValueError, match="takes tenant and batch from the run that starts it"):
+        Run(dag="features_market", tenant="lakeside", awaited=True)
+    with pytest.raises(ValueError, match="source and file go together"):
+        Run(dag="property_pipeline", tenant="lakeside", source="ames_sales")
 
 
 def test_the_demo_runs_both_tenants_and_expects_exactly_one_refusal() -> None:
@@ -38,7 +59,9 @@ def test_a_file_that_is_not_there_is_skipped_and_named(tmp_path: Path) -> None:
     (tmp_path / "data" / "sales").mkdir(parents=True)
     (tmp_path / "data" / "sales" / "king_county_2014_2015.csv.gz").write_bytes(b"")
     kept, missing = offer(machine, steps(tmp_path / "data"), tmp_path / "data")
-    assert [run.source for step in kept for run in step.runs] == ["king_county_sales_2014"]
+    assert [run.source or run.dag for step in kept for run in step.runs] == [
+        "king_county_sales_2014", "features_market", "features_materialize", "features_audit",
+    ]  # fmt: skip
     assert "sales/nyc_rolling_sales_2023_2024_statenisland.xlsx" in missing
     landing = Path(environment(machine.folder)["ESTATE_LANDING_DIR"])
     assert [path.name for path in (landing / "lakeside").iterdir()] == ["king_county_2014_2015.csv.gz"]
@@ -109,3 +132,9 @@ def test_values_and_refusals_are_counted_with_their_reasons() -> None:
         "           19 refused: no living area",
     ]
     assert _values(rows[1:])[0] == "values     0 given, 59 refused"
+
+
+def test_the_table_of_stages_leaves_out_what_is_judged_and_never_published() -> None:
+    judged = {"is_passed": True, "rows_in": 5, "rows_quarantined": 0, "rows_published": None, "rows_unchanged": None}
+    table = _stage_table([{**judged, "table_name": name} for name in ("features.property_physical", "features.market", "ingest.record")])
+    assert list(table.columns[1].cells) == ["ingest.record", "features.market"]
