@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.figures import CannotMeasure, table, write
 from bench.report import write_page
 
-NAMES: tuple[str, ...] = ("pipeline", "publish", "provenance", "spatial", "growth", "comparables", "valuation", "api")
+NAMES: tuple[str, ...] = ("pipeline", "publish", "provenance", "spatial", "growth", "comparables", "valuation", "api", "features")
 
 
 @click.command()
