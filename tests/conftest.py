@@ -32,6 +32,13 @@ def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+@pytest.fixture(autouse=True)
+def _own_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing Feast turns on prometheus_client's mode of many processes for its process; the API's tests may share one with Feast's."""
+    for name in ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Servers:
     """PostgreSQL with PostGIS, Redis and S3, shared by the whole session."""
