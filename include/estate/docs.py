@@ -73,13 +73,29 @@ def source_catalogue() -> str:
     return "\n".join(parts)
 
 
+_FEATURES_IN_USE = """\
+They are served by `/api/v1/properties/{property_id}/features`; `/api/v1/features` and the page `features/index.html` of the tenant's Data
+Docs tell how fresh, how full and how spread they are. To add one, see [contributing](../CONTRIBUTING.md); for Feast's commands, its
+[folder](../feature_repo/README.md).
+
+| what happened | what to do |
+|---|---|
+| `features_audit` failed | its log names features and an example, `features.parity` the counts; run `features_backfill`, then audit again |
+| the gate refused | what is online stays; the log names expectation and rows; mend the source and land it again |
+| it refused a loss or a drift that is right | run `features_backfill` and say why under *Accepted because* |
+| Redis was lost, or definitions changed | nothing: the next `features_materialize` writes everything; `features_backfill` does it now |
+| `features_market` failed | property features wait with it; `features_backfill` puts them online meanwhile |
+"""
+
+
 def feature_catalogue() -> str:
     """Every feature by view, with its sources or the reason why there are none; every service with its version."""
     parts = [
         (
             "# Features\n\nGenerated from `include/estate/features/definitions.py` by `make docs`; do not edit. How they are kept: "
             "[decision 15](decisions/0015-features-are-the-published-tables.md).\n"
-        )
+        ),
+        _FEATURES_IN_USE,
     ]
     parts += [_view(view) for view in VIEWS.values()]
     parts += ["## Services\n", "| service | version | features | what it is for |", "|---|---|---|---|"]
