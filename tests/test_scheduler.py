@@ -237,8 +237,7 @@ def test_features_are_online_as_they_are_offline_for_each_tenant(story: Story, t
         " AND tenant_id = {} GROUP BY 1", sql.Literal("/".join(story.audited)), sql.Literal(str(tenants()[tenant].tenant_id)),
     )  # fmt: skip
     found = {view: (features, entities > 0, mismatches) for view, features, entities, mismatches in compared}
-    assert found == {name: (len(view.features), True, 0) for name, view in VIEWS.items() if name in found}
-    assert {name for name in VIEWS if name.startswith("property")} <= found.keys()
+    assert found == {name: (len(view.features), True, 0) for name, view in VIEWS.items()}
 
 
 def test_a_backfill_of_one_tenant_puts_its_features_online_and_passes_the_others_by(story: Story) -> None:
